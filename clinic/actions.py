@@ -1,0 +1,156 @@
+"""Every write of the ground floor: keyword-only, in somebody's name, one transaction, the audit inside."""
+
+import datetime
+import uuid
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from clinic import workflow
+from clinic.models import CareTeamMember, Disclosure, Episode, Membership, Patient, Program, User
+from clinic.permissions import cell, roles_in
+
+
+class Stale(Exception):
+    """Somebody else has changed the row since it was read. `current` is the row as it stands now."""
+
+    def __init__(self, current: Any) -> None:
+        super().__init__("Somebody else changed this while you were working on it.")
+        self.current = current
+
+
+@transaction.atomic
+def register_patient(
+    *, by: User, program: Program, patient: dict[str, Any], episode: dict[str, Any], key: uuid.UUID
+) -> Episode:
+    """Register a person and open their first episode; the duty team, and a clinician who registers, join the care team.
+
+    `patient` and `episode` are cleaned field values. Posting the same `key` again returns the same episode.
+    """
+    earlier = Episode.objects.filter(patient__registration_key=key).order_by("id").first()
+    if earlier:
+        return earlier
+    try:
+        with transaction.atomic():
+            person = Patient.objects.create(
+                **patient, program=program, record_number=_next_record_number(), registered_by=by, registration_key=key
+            )
+    except IntegrityError:
+        # The other click of a double click won; its row is committed by now.
+        return Episode.objects.filter(patient__registration_key=key).order_by("id")[0]
+    return open_episode(by=by, patient=person, **episode)
+
+
+@transaction.atomic
+def open_episode(*, by: User, patient: Patient, referral_source: str, presenting_reason: str) -> Episode:
+    """Open an episode of care and put the duty team on it, so that a new patient always has clinicians."""
+    episode = Episode.objects.create(
+        program=patient.program,
+        patient=patient,
+        referral_source=referral_source,
+        presenting_reason=presenting_reason,
+        opened_by=by,
+        next_due_at=timezone.localdate(),
+        next_due_what="Begin the intake",
+    )
+    for member in patient.program.duty_team.filter(is_active=True):
+        join_care_team(by=by, episode=episode, user=member)
+    if any(cell("patient.register", role).scope == "T" for role in roles_in(by, patient.program_id)):
+        join_care_team(by=by, episode=episode, user=by)
+    return episode
+
+
+def _next_record_number() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('clinic_record_number')")
+        return f"R{cursor.fetchone()[0]:07d}"
+
+
+@transaction.atomic
+def update_patient(*, by: User, patient: Patient, values: dict[str, Any], version: int) -> Patient:
+    """Write changed demographics. Raises Stale, with the row as it is now, when somebody saved in between."""
+    current = Patient.objects.select_for_update(of=("self",)).get(pk=patient.pk)
+    if current.version != version:
+        raise Stale(current)
+    for name, value in values.items():
+        setattr(current, name, value)
+    current.version += 1
+    current.save()
+    return current
+
+
+@transaction.atomic
+def join_care_team(*, by: User, episode: Episode, user: User) -> CareTeamMember:
+    """Put somebody on the care team; on it already is no error. Raises ValueError for a stranger to the program."""
+    if not Membership.objects.filter(user=user, program_id=episode.program_id).exists():
+        raise ValueError(f"{user} has no role in {episode.program}.")
+    member, _ = CareTeamMember.objects.get_or_create(
+        episode=episode,
+        user=user,
+        ended_at=None,
+        defaults={"program_id": episode.program_id, "patient_id": episode.patient_id, "joined_by": by},
+    )
+    return member
+
+
+@transaction.atomic
+def leave_care_team(*, by: User, member: CareTeamMember) -> CareTeamMember:
+    """Take somebody off the care team; what they could reach through it ends with their next request."""
+    member.ended_at, member.ended_by = timezone.now(), by
+    member.save(update_fields=["ended_at", "ended_by"])
+    return member
+
+
+@transaction.atomic
+def update_summary(
+    *,
+    episode: Episode,
+    stage: str | None = None,
+    acuity: tuple[int, str, int] | None = None,
+    due: tuple[datetime.date | None, str] | None = None,
+    scores: dict[str, Any] | None = None,
+) -> Episode:
+    """Write the summary columns the caseload reads; later stages call this inside their own transaction.
+
+    `acuity` is (worst standing severity 0 to 4, why in words, unacknowledged flags), `due` is (day, what).
+    Raises workflow.StageRefused for a stage that cannot follow.
+    """
+    current = Episode.objects.select_for_update(of=("self",)).get(pk=episode.pk)
+    if stage is not None:
+        workflow.check(current.stage, stage)
+        current.stage = stage
+    if acuity is not None:
+        current.acuity, reason, current.unacknowledged = acuity
+        current.acuity_reason = reason[:200]
+    if due is not None:
+        current.next_due_at, current.next_due_what = due
+    if scores is not None:
+        current.score_summary = current.score_summary | scores
+    current.save()
+    return current
+
+
+@transaction.atomic
+def record_disclosure(*, by: User, episode: Episode, what: str, sha256: str, recipient: str, basis: str) -> Disclosure:
+    """Log that a document left the screen: what, to whom, on which basis."""
+    return Disclosure.objects.create(
+        program_id=episode.program_id, patient_id=episode.patient_id, at=timezone.now(), by=by,
+        what=what, sha256=sha256, recipient=recipient, basis=basis,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def first_visit(*, program_name: str, username: str, password: str, first_name: str, last_name: str, email: str) -> User:
+    """Make the first program and its administrator. Raises ValueError when there is a user already."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('steady.first_visit'))")
+    if User.objects.exists():
+        raise ValueError("Steady has been set up already. Please log in.")
+    user = User.objects.create_user(
+        username, email, password, first_name=first_name, last_name=last_name,
+        discipline="administration", is_staff=True, is_superuser=True,
+    )  # fmt: skip
+    program = Program.objects.create(name=program_name)
+    Membership.objects.create(user=user, program=program, role="sys_admin")
+    return user

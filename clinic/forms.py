@@ -1,0 +1,189 @@
+"""Parsing and cleaning of what a person sends to the ground floor."""
+
+import datetime
+import uuid
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import HTML, Column, Fieldset, Layout, Row
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from clinic.models import Episode, Patient, Program, User
+from clinic.permissions import grant
+
+OLDEST = 120  # years
+
+
+def _helper(*fields: Any) -> FormHelper:
+    """A form without its own <form> tag: the page writes the tag, so that keys and buttons stay visible there."""
+    helper = FormHelper()
+    helper.form_tag = False
+    helper.layout = Layout(*fields)
+    return helper
+
+
+def _columns(*names: str) -> Row:
+    return Row(*[Column(name, css_class="col-md") for name in names])
+
+
+DEMOGRAPHICS = (
+    Fieldset(
+        "Person",
+        _columns("legal_first_name", "legal_last_name", "preferred_name"),
+        _columns("birth_date", "sex_at_birth"),
+        _columns("gender", "pronouns"),
+        _columns("language", "interpreter_needed"),
+    ),
+    Fieldset(
+        "How to reach this person safely",
+        HTML('<p class="text-secondary">Tick only what the person has said is safe. Nothing is assumed.</p>'),
+        _columns("phone", "email"),
+        "address",
+        _columns("preferred_contact", "contact_note"),
+        Row(
+            *[
+                Column(name, css_class="col-sm-6 col-md-4")
+                for name in ("safe_to_call", "safe_to_leave_message", "safe_to_text", "safe_to_email", "safe_to_mail")
+            ]
+        ),
+    ),
+    Fieldset(
+        "Emergency contact",
+        _columns("emergency_name", "emergency_relation", "emergency_phone"),
+        "emergency_knows",
+    ),
+)
+
+
+class DateInput(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%Y-%m-%d", **kwargs)
+
+
+class PatientForm(forms.ModelForm):
+    """Demographics. `version` carries which state of the row was on the screen."""
+
+    class Meta:
+        model = Patient
+        fields = [
+            "legal_first_name", "legal_last_name", "preferred_name", "birth_date", "sex_at_birth", "gender", "pronouns",
+            "language", "interpreter_needed", "phone", "email", "address", "preferred_contact", "contact_note",
+            "safe_to_call", "safe_to_leave_message", "safe_to_text", "safe_to_email", "safe_to_mail",
+            "emergency_name", "emergency_relation", "emergency_phone", "emergency_knows",
+        ]  # fmt: skip
+        widgets = {"birth_date": DateInput(attrs={"autocomplete": "off"})}
+        labels = {"emergency_knows": "Knows about the treatment and may be told", "sex_at_birth": "Sex at birth"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = _helper(*DEMOGRAPHICS)
+
+    def clean_birth_date(self) -> datetime.date:
+        day: datetime.date = self.cleaned_data["birth_date"]
+        today = timezone.localdate()
+        if day > today:
+            raise ValidationError("The birth date lies in the future. Please check the year.")
+        if today.year - day.year > OLDEST:
+            raise ValidationError(f"That is more than {OLDEST} years ago. Please check the year.")
+        return day
+
+    def patient_values(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in PatientForm.Meta.fields}
+
+
+class RegistrationForm(PatientForm):
+    """A new person with a first episode. `different_person` answers the duplicate warning."""
+
+    program = forms.ModelChoiceField(Program.objects.none(), empty_label=None)
+    referral_source = forms.ChoiceField(choices=Episode.Referral)
+    presenting_reason = forms.CharField(
+        label="Presenting reason", max_length=2000, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Why the person calls or comes, in their own words.",
+    )  # fmt: skip
+    different_person = forms.BooleanField(required=False, label="I have checked: this is a different person")
+    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        held = grant(user, "patient.register")
+        programs = Program.objects.filter(active=True, pk__in=held.programs | held.team_programs).order_by("name")
+        self.fields["program"].queryset = programs  # type: ignore[attr-defined]
+        self.helper = _helper(
+            "key",
+            Fieldset("First contact", _columns("program", "referral_source"), "presenting_reason"),
+            *DEMOGRAPHICS,
+        )
+
+    def episode_values(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("referral_source", "presenting_reason")}
+
+    def possible_duplicates(self) -> list[Patient]:
+        """People in the program with a like-sounding last name and a close birth date; empty once the clerk has answered."""
+        if self.cleaned_data["different_person"]:
+            return []
+        if Patient.objects.filter(registration_key=self.cleaned_data["key"]).exists():
+            return []  # the second click of the same registration
+        values = self.cleaned_data
+        return list(
+            Patient.objects.sounding_like(
+                program=values["program"], last_name=values["legal_last_name"], birth_date=values["birth_date"]
+            )
+        )
+
+
+class CareTeamForm(forms.Form):
+    """Somebody of the program who joins the care team."""
+
+    user = forms.ModelChoiceField(User.objects.none(), label="Add to the care team", empty_label="Choose a colleague")
+
+    def __init__(self, *args: Any, episode: Episode, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        colleagues = User.objects.filter(is_active=True, memberships__program=episode.program_id).distinct()
+        on_team = episode.care_team.filter(ended_at=None).values("user_id")
+        self.fields["user"].queryset = colleagues.exclude(pk__in=on_team).order_by("last_name", "first_name")  # type: ignore[attr-defined]
+        self.fields["user"].label_from_instance = lambda user: f"{user} ({user.get_discipline_display()})"  # type: ignore[attr-defined]
+        self.helper = _helper("user")
+
+
+class SearchForm(forms.Form):
+    """Record number, or the beginning of a name."""
+
+    q = forms.CharField(label="Name or record number", max_length=80, required=False, strip=True)
+
+
+class FirstVisitForm(forms.Form):
+    """The first administrator and program of a new clinic."""
+
+    program_name = forms.CharField(label="Name of the program", max_length=120)
+    first_name = forms.CharField(max_length=150)
+    last_name = forms.CharField(max_length=150)
+    email = forms.EmailField(label="E-mail")
+    username = forms.CharField(label="User name", max_length=150, validators=[User.username_validator])
+    password = forms.CharField(widget=forms.PasswordInput, help_text="At least 12 characters.")
+    password_again = forms.CharField(widget=forms.PasswordInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = _helper(
+            Fieldset("Program", "program_name"),
+            Fieldset("Administrator", _columns("first_name", "last_name"), "email", "username", _columns("password", "password_again")),
+        )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("password") and values.get("password") != values.get("password_again"):
+            self.add_error("password_again", "The two passwords differ.")
+        elif values.get("password"):
+            try:
+                validate_password(values["password"])
+            except ValidationError as error:
+                self.add_error("password", error)
+        return values
+
+    def values(self) -> dict[str, Any]:
+        return {name: value for name, value in self.cleaned_data.items() if name != "password_again"}

@@ -1,0 +1,80 @@
+"""Alive, ready, and what to say when the database is not there."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+
+log = logging.getLogger("steady.health")
+RETRY_AFTER_SECONDS = "5"
+
+
+class HealthMiddleware:
+    """Answers /healthz before anything else runs, so that it says only: this process is alive."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path == "/healthz":
+            return HttpResponse("alive\n", content_type="text/plain")
+        if request.path == "/readyz":
+            return readiness()
+        return self.get_response(request)
+
+
+class DatabaseFaultMiddleware:
+    """A database that is down, full or out of connections is a 503 with a sentence, never a stack trace."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            return self.get_response(request)
+        except (OperationalError, InterfaceError):
+            return unavailable()
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, DatabaseError):
+            return unavailable()
+        return None
+
+
+def unavailable() -> HttpResponse:
+    """503 with a sentence and Retry-After; drops the broken connection so that the next request gets a fresh one."""
+    log.exception("the database did not answer")
+    if not connection.in_atomic_block:
+        connection.close()
+    response = HttpResponse(render_to_string("503.html"), status=503)
+    response["Retry-After"] = RETRY_AFTER_SECONDS
+    return response
+
+
+def readiness() -> JsonResponse:
+    """What stands in the way of serving, by name; 200 when nothing does."""
+    problems = {}
+    try:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            problems["migrations"] = "Some migrations have not been applied."
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT has_table_privilege('clinic_accessevent', 'INSERT')")
+            if not cursor.fetchone()[0]:
+                problems["audit"] = "The web role cannot write access events, so no record may be shown."
+    except DatabaseError:
+        problems["database"] = "The database does not answer."
+        connection.close()
+    return JsonResponse({"ready": not problems, "problems": problems}, status=503 if problems else 200)
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Named for the URLconf; HealthMiddleware answers first."""
+    return HttpResponse("alive\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    return readiness()

@@ -1,0 +1,18 @@
+"""Who, which episode, who may, who did."""
+
+from clinic.models.patients import CareTeamMember, ClinicalModel, Episode, Patient
+from clinic.models.people import Membership, Program, User
+from clinic.models.record import AccessEvent, Change, Disclosure
+
+__all__ = [
+    "AccessEvent",
+    "CareTeamMember",
+    "Change",
+    "ClinicalModel",
+    "Disclosure",
+    "Episode",
+    "Membership",
+    "Patient",
+    "Program",
+    "User",
+]

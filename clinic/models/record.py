@@ -1,0 +1,91 @@
+"""Who did what: accesses, changes and disclosures. The web role can add to these tables at most, and never alter them."""
+
+from typing import Any, NoReturn
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from clinic.models.patients import ClinicalModel, ClinicalQuerySet
+from clinic.models.people import User
+
+
+class Immutable(models.Model):
+    """A row that is written once. Python refuses with a sentence; the database refuses by privilege."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            self._refuse()
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise TypeError(f"A {self._meta.verbose_name} is never changed or removed once it is written.")
+
+
+class AccessEvent(Immutable):
+    """Somebody read, searched, exported or was refused. A list of patients is one event with all of them."""
+
+    class Outcome(models.TextChoices):
+        ALLOWED = "allowed"
+        DENIED = "denied"
+
+    at = models.DateTimeField(db_index=True)
+    user = models.ForeignKey(User, on_delete=models.DO_NOTHING, null=True, related_name="+", db_constraint=False)
+    roles = ArrayField(models.CharField(max_length=20), default=list)
+    action = models.CharField(max_length=40)
+    view = models.CharField(max_length=80)
+    patients = ArrayField(models.BigIntegerField(), default=list)
+    outcome = models.CharField(max_length=7, choices=Outcome, default=Outcome.ALLOWED)
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [GinIndex(fields=["patients"], name="access_event_patients")]
+
+
+class Change(models.Model):
+    """One row changed, written by the database's own trigger (see migration `walls`), never by the application."""
+
+    at = models.DateTimeField()
+    user = models.ForeignKey(User, on_delete=models.DO_NOTHING, null=True, related_name="+", db_constraint=False)
+    action = models.CharField(max_length=40)
+    reason = models.CharField(max_length=300)
+    database_role = models.CharField(max_length=63)
+    transaction = models.BigIntegerField()
+    table = models.CharField(max_length=63)
+    row = models.BigIntegerField()
+    program_id = models.BigIntegerField(null=True)
+    patient_id = models.BigIntegerField(null=True)
+    operation = models.CharField(max_length=6)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["patient_id", "-at"], name="change_of_patient")]
+
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("A change is written by the database alone.")
+
+    delete = save
+
+
+class Disclosure(Immutable, ClinicalModel):
+    """Something left the record: what, to whom, why and on which basis (42 CFR 2.25, 45 CFR 164.528)."""
+
+    class Basis(models.TextChoices):
+        PATIENT_COPY = "patient copy", "The patient's own copy"
+        CHART_COPY = "chart copy", "Paper copy that stays in this program's chart"
+
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    what = models.CharField(max_length=120)
+    sha256 = models.CharField(max_length=64)
+    recipient = models.CharField(max_length=120)
+    basis = models.CharField(max_length=20, choices=Basis)
+
+    objects = ClinicalQuerySet.as_manager()

@@ -1,0 +1,222 @@
+"""Who may do what, decided in one place: roles, actions, scopes, default deny.
+
+A view declares its action with `@requires("plan.view")`; the middleware refuses a view that declares none, and so does
+`manage.py check`. Rows come only through `Model.objects.visible_to(user, action)`, which is `scope(user, action)`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from clinic.access_table import CLINICIANS, OWN_ACCOUNT, ROLES, STEP_UP, TABLE
+
+if TYPE_CHECKING:
+    from clinic.models import User
+
+# Reached before log-in. Eight at most: a test counts them.
+PUBLIC_VIEWS = frozenset(
+    {
+        "healthz",
+        "readyz",
+        "account_login",
+        "mfa_authenticate",
+        "account_reset_password",
+        "account_reset_password_done",
+        "account_reset_password_from_key",
+        "first_visit",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the access table: `scope` is T, P, O, A, y or - ; `fields` is full, m or supervised."""
+
+    scope: str
+    fields: str = "full"
+
+    @property
+    def allows(self) -> bool:
+        return self.scope != "-"
+
+
+@cache
+def cell(action: str, role: str) -> Cell:
+    """The cell of one action and role. Raises KeyError, naming the action, for an action that is not in the table."""
+    texts = TABLE[action].split()
+    scope, _, fields = texts[list(ROLES).index(role)].partition(":")
+    return Cell(scope, fields or "full")
+
+
+class Refused(PermissionDenied):
+    """A refusal that says why, in a sentence the person reads."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What one user holds for one action: the programs in which each scope applies."""
+
+    everywhere: bool
+    programs: frozenset[int]
+    team_programs: frozenset[int]
+    minimum_only: bool
+
+    @property
+    def any(self) -> bool:
+        return self.everywhere or bool(self.programs) or bool(self.team_programs)
+
+
+def grant(user: "User", action: str) -> Grant:
+    """The widest reach this user's roles give for the action, read from the roles of this request."""
+    everywhere, programs, team, full = False, set(), set(), False
+    for program_id, role in user.program_roles():
+        found = cell(action, role)
+        if not found.allows:
+            continue
+        full = full or found.fields == "full"
+        everywhere = everywhere or found.scope == "A"
+        if found.scope in {"P", "y", "O"}:
+            programs.add(program_id)
+        elif found.scope == "T":
+            team.add(program_id)
+    return Grant(everywhere, frozenset(programs), frozenset(team - programs), not full)
+
+
+def may(user: "User", action: str) -> bool:
+    """True when some role of this user allows the action for some row; rows are then narrowed by `scope`."""
+    if not user.is_authenticated or not user.is_active:
+        return False
+    return action == OWN_ACCOUNT or grant(user, action).any
+
+
+def scope(user: "User", action: str, *, patient: str = "patient_id", program: str = "program_id") -> Q:
+    """The filter for rows in reach of this user for this action; `patient` and `program` name the row's columns."""
+    from clinic.models import CareTeamMember
+
+    held = grant(user, action)
+    if held.everywhere:
+        return Q()
+    if not held.any:
+        return Q(pk__in=[])
+    reach = Q(**{f"{program}__in": held.programs}) if held.programs else Q(pk__in=[])
+    if held.team_programs:
+        mine = CareTeamMember.objects.filter(user=user, ended_at=None, program_id__in=held.team_programs)
+        reach |= Q(**{f"{program}__in": held.team_programs, f"{patient}__in": mine.values("patient_id")})
+    return reach
+
+
+def minimum_only(user: "User", action: str, program_id: int) -> bool:
+    """True when, in this program, the user's roles show only the minimum fields of the action."""
+    held = [cell(action, role) for program, role in user.program_roles() if program == program_id]
+    return not any(found.allows and found.fields == "full" for found in held)
+
+
+def roles_in(user: "User", program_id: int) -> frozenset[str]:
+    return frozenset(role for program, role in user.program_roles() if program == program_id)
+
+
+def is_clinician(user: "User", program_id: int) -> bool:
+    return bool(roles_in(user, program_id) & CLINICIANS)
+
+
+def role_labels(roles: Iterable[str]) -> list[str]:
+    return [label for role, label in ROLES.items() if role in set(roles)]
+
+
+View = Callable[..., HttpResponse]
+
+
+def requires(action: str) -> Callable[[View], View]:
+    """Declare a view's action. Raises KeyError at import when the action is not in the access table."""
+    if action != OWN_ACCOUNT and action not in TABLE:
+        raise KeyError(f"{action!r} is not in clinic/access_table.py")
+
+    def declare(view: View) -> View:
+        # A class-based view of a library gets its attribute on the function that as_view() made.
+        view.action = action  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def declared_action(view: Any) -> str | None:
+    return getattr(view, "action", None)
+
+
+class AccessMiddleware:
+    """Refuses, before the view runs, whatever the access table does not allow.
+
+    Order: account active and logged in (LoginRequiredMiddleware), second factor done, the view declares an action,
+    a role allows it, identity fresh where the action asks for it. Scope is applied by the view's own queryset.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: tuple, kwargs: dict) -> HttpResponse | None:
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if name in PUBLIC_VIEWS:
+            return None
+        if request.resolver_match and "admin" in request.resolver_match.app_names:
+            return self._admin(request)
+        action = declared_action(view)
+        if action is None:
+            raise Refused("This page has not been given a permission yet, so nobody may open it.")
+        request.action = action  # type: ignore[attr-defined]
+        user = request.user
+        if not user.is_authenticated:
+            return None  # LoginRequiredMiddleware has already sent them to log in
+        if action != OWN_ACCOUNT and second_factor_missing(user):
+            return redirect("mfa_activate_totp")
+        if not may(user, action):
+            raise Refused(f"Your role does not include “{action_words(action)}”.")
+        return self._step_up(request, action)
+
+    def _admin(self, request: HttpRequest) -> HttpResponse | None:
+        request.action = "admin"  # type: ignore[attr-defined]
+        if request.user.is_authenticated and second_factor_missing(request.user):
+            return redirect("mfa_activate_totp")
+        return None
+
+    def _step_up(self, request: HttpRequest, action: str) -> HttpResponse | None:
+        if action not in STEP_UP or recently_confirmed(request):
+            return None
+        from allauth.account.internal.flows.reauthentication import suspend_request
+
+        if request.method == "GET":
+            return suspend_request(request, reverse("account_reauthenticate"))
+        raise Refused("Please confirm it is you, then try again: signing and exporting ask for this every 5 minutes.")
+
+
+def recently_confirmed(request: HttpRequest) -> bool:
+    """Identity re-confirmed (password or second factor, after log-in) in the last ACCOUNT_REAUTHENTICATION_TIMEOUT seconds."""
+    # Imported late: allauth's flows read models, and this module is read while models load.
+    from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
+
+    return did_recently_reauthenticate(request)
+
+
+def second_factor_missing(user: Any) -> bool:
+    """True when the setting asks every member of staff for a second factor and this one has none yet."""
+    if not settings.REQUIRE_SECOND_FACTOR:
+        return False
+    from allauth.mfa.utils import is_mfa_enabled
+
+    return not is_mfa_enabled(user)
+
+
+def action_words(action: str) -> str:
+    """`plan.sign` -> `sign plan`, for refusals."""
+    noun, _, verb = action.partition(".")
+    return f"{verb} {noun}".replace("_", " ")

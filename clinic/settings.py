@@ -1,0 +1,250 @@
+"""Steady's settings: one file, values from the environment, nonsense refused at start with a sentence.
+
+| variable | meaning |
+|---|---|
+| STEADY_ENV | development (default), test or production |
+| STEADY_SECRET_KEY | required in production, at least 50 characters |
+| STEADY_ALLOWED_HOSTS | comma-separated host names; required in production |
+| STEADY_TRUSTED_ORIGINS | comma-separated https origins, when a proxy changes the host |
+| STEADY_DEMO | 1 = demo data and demo log-ins; refused in production |
+| STEADY_REQUIRE_SECOND_FACTOR | 1 or 0; default 1, and 0 in the demo |
+| STEADY_TIME_ZONE | the clinic's time zone, default America/New_York |
+| STEADY_EMAIL_URL | where password-reset mail goes, e.g. smtp://user:pass@host:587 |
+| DATABASE_URL / DATABASE_OWNER_URL | the web role's and the owner's connection (see clinic/database.py) |
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+ENVIRONMENTS = ("development", "test", "production")
+STEADY_ENV = env.str("STEADY_ENV", default="development")
+if STEADY_ENV not in ENVIRONMENTS:
+    raise ImproperlyConfigured(f"STEADY_ENV is {STEADY_ENV!r}; it must be one of {', '.join(ENVIRONMENTS)}.")
+PRODUCTION = STEADY_ENV == "production"
+DEBUG = False
+
+
+def _flag(name: str, default: bool) -> bool:
+    """A yes/no variable; anything but 0/1/true/false/yes/no is refused by name."""
+    value = env.str(name, default=str(int(default))).strip().lower()
+    if value not in {"0", "1", "true", "false", "yes", "no"}:
+        raise ImproperlyConfigured(f"{name} is {value!r}; write 1 or 0.")
+    return value in {"1", "true", "yes"}
+
+
+def _secret_key() -> str:
+    """The signing key. Production refuses to start without a strong one; elsewhere a missing one is made up per start."""
+    key = env.str("STEADY_SECRET_KEY", default="")
+    if not PRODUCTION:
+        return key or secrets.token_urlsafe(64)
+    if not key:
+        raise ImproperlyConfigured("STEADY_SECRET_KEY is not set. Production needs one of at least 50 random characters.")
+    if len(key) < 50 or len(set(key)) < 10 or key.startswith("django-insecure"):
+        raise ImproperlyConfigured("STEADY_SECRET_KEY is too weak: use at least 50 random characters.")
+    return key
+
+
+def _database() -> dict:
+    """The connection of this process: the web role's, or the owner's for commands that change the schema."""
+    as_owner = os.environ.get("STEADY_DATABASE_ROLE") == "owner"
+    name = "DATABASE_OWNER_URL" if as_owner and os.environ.get("DATABASE_OWNER_URL") else "DATABASE_URL"
+    if not os.environ.get(name):
+        raise ImproperlyConfigured(
+            "DATABASE_URL is not set. Start with bin/run or python manage.py, which bring a database along, "
+            "or set it to your server: postgres://user:password@host/name"
+        )
+    config = env.db_url(name)
+    if config["ENGINE"] != "django.db.backends.postgresql":
+        raise ImproperlyConfigured(f"{name} must be a postgres:// address; Steady runs on PostgreSQL only.")
+    options = config.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 3)
+    config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
+    return config
+
+
+DEMO = _flag("STEADY_DEMO", default=False)
+if DEMO and PRODUCTION:
+    raise ImproperlyConfigured("STEADY_DEMO=1 is refused in production: demo log-ins have public passwords.")
+REQUIRE_SECOND_FACTOR = _flag("STEADY_REQUIRE_SECOND_FACTOR", default=not DEMO and STEADY_ENV != "test")
+
+SECRET_KEY = _secret_key()
+ALLOWED_HOSTS = env.list("STEADY_ALLOWED_HOSTS", default=[] if PRODUCTION else ["127.0.0.1", "localhost", "testserver"])
+if PRODUCTION and not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("STEADY_ALLOWED_HOSTS is not set: name the hosts this clinic is served under.")
+CSRF_TRUSTED_ORIGINS = env.list("STEADY_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "clinic",
+    "intake",
+    "plans",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "csp",
+    "crispy_forms",
+    "crispy_bootstrap5",
+    "django_include_bootstrap",
+    "django_htmx",
+    "heroicons",
+]
+
+MIDDLEWARE = [
+    "clinic.health.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "clinic.health.DatabaseFaultMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "clinic.permissions.AccessMiddleware",
+    "clinic.transaction.TransactionMiddleware",
+]
+
+ROOT_URLCONF = "clinic.urls"
+WSGI_APPLICATION = "clinic.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "clinic.views.context.steady",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Rate limits must hold across workers, so the cache is a table and not each worker's memory.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "clinic_cache"},
+}
+
+AUTH_USER_MODEL = "clinic.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+if STEADY_ENV == "test":
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "caseload"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "clinic.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_CHANGE_EMAIL = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Steady] "
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip,5/m/key"}
+MFA_ADAPTER = "clinic.accounts.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Steady"
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS: dict[str, str] = {}
+
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_NAME = "steady_session"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "clinic.views.errors.csrf_failure"
+
+if PRODUCTION:
+    SECURE_SSL_REDIRECT = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SESSION_COOKIE_NAME = "__Host-steady_session"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = env.str("STEADY_TIME_ZONE", default="America/New_York")
+USE_TZ = True
+USE_I18N = True
+# Unambiguous dates everywhere (23 Nov 2026): clinic/formats/ holds them.
+FORMAT_MODULE_PATH = ["clinic.formats"]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / ".data" / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if STEADY_ENV == "test"
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
+CRISPY_TEMPLATE_PACK = "bootstrap5"
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+if email_url := env.str("STEADY_EMAIL_URL", default=""):
+    globals().update(env.email_url_config(email_url))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+DEFAULT_FROM_EMAIL = env.str("STEADY_EMAIL_FROM", default="steady@localhost")
+
+# Paths only, never query strings, bodies or names: a log line must not say who is a patient.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"steady": {"level": "INFO"}, "django.request": {"level": "ERROR"}},
+}
+

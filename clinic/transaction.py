@@ -1,0 +1,53 @@
+"""One request, one transaction: the innermost middleware opens it, tells the database who acts, and decides its end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+
+from clinic import audit
+
+# A refusal undoes what the request wrote. 409 is no refusal: it keeps what did not collide and shows what did.
+CONFLICT = 409
+
+SET_ACTOR = (
+    "SELECT set_config('steady.user_id', %s, true), set_config('steady.action', %s, true), set_config('steady.reason', %s, true)"
+)
+
+
+def set_actor(user: Any, action: str, reason: str = "") -> None:
+    """Say who acts, until the transaction ends: the trigger that writes changes and the row walls read it."""
+    user_id = str(user.pk) if user is not None and user.pk else ""
+    with connection.cursor() as cursor:
+        cursor.execute(SET_ACTOR, [user_id, action[:40], reason[:300]])
+
+
+@contextmanager
+def acting(user: Any, action: str, reason: str = "") -> Iterator[None]:
+    """A transaction in somebody's name outside a request: commands, demo data, tests."""
+    with transaction.atomic():
+        set_actor(user, action, reason)
+        yield
+
+
+class TransactionMiddleware:
+    """Views, template rendering and their audit in one transaction; denials are recorded afterwards, in one of their own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with transaction.atomic():
+            response = self.get_response(request)
+            if response.status_code >= 400 and response.status_code != CONFLICT:
+                transaction.set_rollback(True)
+        if response.status_code in (403, 404):
+            audit.record_denial(request, response)
+        return response
+
+    def process_view(self, request: HttpRequest, view: Any, args: tuple, kwargs: dict) -> None:
+        """The action is known only once the URL is resolved (clinic.permissions sets it)."""
+        if request.user.is_authenticated:
+            set_actor(request.user, getattr(request, "action", ""))

@@ -1,0 +1,265 @@
+"""What was asked and answered, what it scored and flagged. All reads are QuerySet methods here; all writes are in actions."""
+
+import uuid
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from clinic.models import ClinicalModel, Episode, User
+from clinic.models.patients import ClinicalQuerySet
+from clinic.models.record import Immutable
+from intake.answers import State
+
+
+class InstrumentQuerySet(models.QuerySet):
+    def current(self) -> Self:
+        """The active version of each instrument: the one new responses are pinned to."""
+        return self.filter(active=True).order_by("code")
+
+
+class Instrument(models.Model):
+    """One immutable version of a questionnaire, with its licence. Only the switch and the permission can be changed."""
+
+    class Licence(models.TextChoices):
+        PUBLIC_DOMAIN = "PUBLIC_DOMAIN", "Public domain"
+        FREE_WITH_CREDIT = "FREE_WITH_CREDIT", "Free with credit"
+        NONCOMMERCIAL = "NONCOMMERCIAL", "Free for non-commercial use"
+        GATED = "GATED", "Only with recorded permission"
+        OWN = "OWN", "Own wording"
+
+    code = models.SlugField(max_length=40)
+    url = models.CharField(max_length=200)
+    version = models.CharField(max_length=20)
+    title = models.CharField(max_length=160)
+    content = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    licence_status = models.CharField(max_length=20, choices=Licence)
+    credit_line = models.TextField(blank=True)
+    active = models.BooleanField(default=True, help_text="New intakes use this version.")
+    permission_reference = models.CharField(max_length=200, blank=True)
+    permission_date = models.DateField(null=True, blank=True)
+
+    objects = InstrumentQuerySet.as_manager()
+
+    # The web role may change these and nothing else (clinic/walls.py).
+    MUTABLE_COLUMNS = ("active", "permission_reference", "permission_date")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["url", "version"], name="instrument_url_version"),
+            models.UniqueConstraint(fields=["code"], condition=Q(active=True), name="one_active_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.version})"
+
+    @property
+    def may_show_items(self) -> bool:
+        """A gated instrument shows no item text until a permission is recorded."""
+        return self.licence_status != self.Licence.GATED or bool(self.permission_reference)
+
+
+class Response(ClinicalModel):
+    """One instrument being filled, or filled, in an episode. While in progress its answers are rows; at submit they are frozen."""
+
+    class Status(models.TextChoices):
+        IN_PROGRESS = "in-progress", "In progress"
+        COMPLETED = "completed", "Completed"
+
+    episode = models.ForeignKey(Episode, on_delete=models.PROTECT, related_name="responses")
+    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="+")
+    code = models.SlugField(max_length=40, help_text="The instrument's code, repeated here for the constraint below.")
+    status = models.CharField(max_length=12, choices=Status, default=Status.IN_PROGRESS)
+    started_at = models.DateTimeField()
+    started_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    saved_at = models.DateTimeField(null=True)
+    saved_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
+    completed_at = models.DateTimeField(null=True)
+    completed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
+    document = models.JSONField(null=True, help_text="The frozen QuestionnaireResponse.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["episode", "code"], condition=Q(status="in-progress"), name="one_draft_per_instrument"),
+            models.CheckConstraint(
+                condition=Q(status="completed", completed_at__isnull=False, completed_by__isnull=False, document__isnull=False)
+                | Q(status="in-progress", completed_at=None, completed_by=None, document=None),
+                name="completed_response_is_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} ({self.status})"
+
+
+class Answer(ClinicalModel):
+    """One answer of a draft, with its author and version. History is in the audit's changes; an answer is never deleted."""
+
+    response = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="answers")
+    link_id = models.CharField(max_length=120)
+    instance = models.CharField(max_length=40, blank=True, default="", help_text="Which row of a repeating group, e.g. 1 or 2.1.")
+    state = models.CharField(max_length=8, choices=[(state.value, state.value) for state in State])
+    value = models.JSONField(default=list)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["response", "link_id", "instance"], name="one_answer_per_item"),
+            models.CheckConstraint(condition=Q(state="given") | Q(value=[]), name="only_a_given_answer_has_a_value"),
+        ]
+
+
+class AssessmentQuerySet(ClinicalQuerySet):
+    def latest_of(self, episode: Episode) -> "Assessment | None":
+        """The newest assessment of the episode, provisional or not."""
+        return self.filter(episode=episode).order_by("-at", "-id").first()
+
+
+class Assessment(Immutable, ClinicalModel):
+    """What was known and what followed from it at one moment: responses, facts with their origin, and the hash of the content."""
+
+    class Kind(models.TextChoices):
+        INTAKE = "intake", "Intake"
+        PROVISIONAL = "provisional", "Provisional, from an unfinished intake"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    episode = models.ForeignKey(Episode, on_delete=models.PROTECT, related_name="assessments")
+    kind = models.CharField(max_length=12, choices=Kind)
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    responses = models.JSONField(help_text="The frozen QuestionnaireResponses, by instrument code.")
+    facts = models.JSONField(help_text="Fact name to value; null is unknown.")
+    origins = models.JSONField(help_text="Fact name to where it came from.")
+    result = models.JSONField(help_text="Flags, interactions, needs, level and what cannot be told yet.")
+    content_hash = models.CharField(max_length=64)
+    settings = models.JSONField(default=dict)
+    provisional = models.BooleanField()
+    key = models.UUIDField(unique=True, help_text="The idempotency key of the submit.")
+
+    objects = AssessmentQuerySet.as_manager()
+
+
+class Score(Immutable, ClinicalModel):
+    """One score of one assessment."""
+
+    assessment = models.ForeignKey(Assessment, on_delete=models.PROTECT, related_name="scores")
+    episode = models.ForeignKey(Episode, on_delete=models.PROTECT, related_name="scores")
+    code = models.SlugField(max_length=40)
+    name = models.CharField(max_length=120)
+    total = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    low = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    high = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    floor = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    band = models.CharField(max_length=80, blank=True)
+    text = models.CharField(max_length=200, help_text="In words, e.g. 13, moderate; at least 14, 2 unanswered.")
+    detail = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    objects = ClinicalQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["episode", "code", "-at"], name="score_history")]
+
+
+class FlagQuerySet(ClinicalQuerySet):
+    def standing(self) -> Self:
+        """Open or acknowledged, worst first."""
+        return self.filter(status__in=[Flag.Status.OPEN, Flag.Status.ACKNOWLEDGED]).order_by("-severity", "rule_id")
+
+
+class Flag(ClinicalModel):
+    """A safety flag or interaction that fired, with its proof. It stands until a named person has acted."""
+
+    class Severity(models.IntegerChoices):
+        INFO = 1, "Info"
+        MODERATE = 2, "Moderate"
+        HIGH = 3, "High"
+        CRITICAL = 4, "Critical"
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        ACKNOWLEDGED = "acknowledged", "Acknowledged"
+        RESOLVED = "resolved", "Resolved"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    episode = models.ForeignKey(Episode, on_delete=models.PROTECT, related_name="flags")
+    assessment = models.ForeignKey(Assessment, on_delete=models.PROTECT, related_name="flags", null=True, help_text="Empty while raised from a draft.")
+    rule_id = models.CharField(max_length=10)
+    name = models.CharField(max_length=120)
+    severity = models.PositiveSmallIntegerField(choices=Severity)
+    message = models.TextField()
+    action = models.TextField()
+    proof = models.JSONField(help_text="Inputs with date and source, rule and content hash, citation, grade, what would clear it.")
+    status = models.CharField(max_length=12, choices=Status, default=Status.OPEN)
+    still_fires = models.BooleanField(default=True, help_text="False when an answer was changed since; it stands until somebody acts.")
+    raised_at = models.DateTimeField()
+    raised_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
+    action_taken = models.TextField(blank=True)
+
+    objects = FlagQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["episode", "rule_id"], condition=~Q(status="resolved"), name="one_standing_flag_per_rule"),
+            models.CheckConstraint(
+                condition=Q(status="open", acknowledged_at=None, acknowledged_by=None)
+                | (~Q(status="open") & Q(acknowledged_at__isnull=False, acknowledged_by__isnull=False)),
+                name="flag_acknowledged_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} {self.name}"
+
+    @property
+    def severity_word(self) -> str:
+        return self.Severity(self.severity).name.lower()
+
+
+class MedicineQuerySet(models.QuerySet):
+    def listed(self) -> Self:
+        return self.filter(active=True).order_by("name")
+
+
+class Medicine(models.Model):
+    """The formulary: a medicine and the interaction classes it belongs to."""
+
+    name = models.CharField(max_length=80, unique=True)
+    classes = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    active = models.BooleanField(default=True)
+
+    objects = MedicineQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RuleSettingQuerySet(models.QuerySet):
+    def current(self) -> "dict[str, RuleSetting]":
+        """The latest row of each rule or component that has one."""
+        return {row.rule_id: row for row in self.order_by("rule_id", "-id").distinct("rule_id")}
+
+
+class RuleSetting(Immutable):
+    """A rule, component or parameter switched or set by somebody for a reason. Rows are only ever added; the latest counts."""
+
+    rule_id = models.CharField(max_length=60)
+    enabled = models.BooleanField(default=True)
+    values = models.JSONField(default=dict, blank=True)
+    reason = models.CharField(max_length=300)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    objects = RuleSettingQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["rule_id", "-id"], name="rule_setting_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id}: {'on' if self.enabled else 'off'}"

@@ -1,0 +1,5 @@
+"""Names."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
