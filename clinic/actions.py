@@ -149,7 +149,7 @@ def first_visit(*, program_name: str, username: str, password: str, first_name: 
         raise ValueError("Steady has been set up already. Please log in.")
     user = User.objects.create_user(
         username, email, password, first_name=first_name, last_name=last_name,
-        discipline="administration", is_staff=True, is_superuser=True,
+        discipline="administration", is_staff=True,
     )  # fmt: skip
     program = Program.objects.create(name=program_name)
     Membership.objects.create(user=user, program=program, role="sys_admin")

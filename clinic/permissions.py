@@ -67,27 +67,20 @@ class Grant:
     everywhere: bool
     programs: frozenset[int]
     team_programs: frozenset[int]
-    minimum_only: bool
+    own_programs: frozenset[int]
 
     @property
     def any(self) -> bool:
-        return self.everywhere or bool(self.programs) or bool(self.team_programs)
+        return self.everywhere or bool(self.programs or self.team_programs or self.own_programs)
 
 
 def grant(user: "User", action: str) -> Grant:
     """The widest reach this user's roles give for the action, read from the roles of this request."""
-    everywhere, programs, team, full = False, set(), set(), False
+    reach: dict[str, set[int]] = {scope: set() for scope in "APyTO-"}
     for program_id, role in user.program_roles():
-        found = cell(action, role)
-        if not found.allows:
-            continue
-        full = full or found.fields == "full"
-        everywhere = everywhere or found.scope == "A"
-        if found.scope in {"P", "y", "O"}:
-            programs.add(program_id)
-        elif found.scope == "T":
-            team.add(program_id)
-    return Grant(everywhere, frozenset(programs), frozenset(team - programs), not full)
+        reach[cell(action, role).scope].add(program_id)
+    programs = reach["P"] | reach["y"]
+    return Grant(bool(reach["A"]), frozenset(programs), frozenset(reach["T"] - programs), frozenset(reach["O"]))
 
 
 def may(user: "User", action: str) -> bool:
@@ -97,16 +90,19 @@ def may(user: "User", action: str) -> bool:
     return action == OWN_ACCOUNT or grant(user, action).any
 
 
-def scope(user: "User", action: str, *, patient: str = "patient_id", program: str = "program_id") -> Q:
-    """The filter for rows in reach of this user for this action; `patient` and `program` name the row's columns."""
+def scope(user: "User", action: str, *, patient: str = "patient_id", program: str = "program_id", author: str = "") -> Q:
+    """The filter for rows in reach of this user for this action; `patient`, `program` and `author` name the row's columns.
+
+    Own rows (O) are reached only on models that name their author.
+    """
     from clinic.models import CareTeamMember
 
     held = grant(user, action)
     if held.everywhere:
         return Q()
-    if not held.any:
-        return Q(pk__in=[])
     reach = Q(**{f"{program}__in": held.programs}) if held.programs else Q(pk__in=[])
+    if author and held.own_programs:
+        reach |= Q(**{f"{program}__in": held.own_programs, author: user})
     if held.team_programs:
         mine = CareTeamMember.objects.filter(user=user, ended_at=None, program_id__in=held.team_programs)
         reach |= Q(**{f"{program}__in": held.team_programs, f"{patient}__in": mine.values("patient_id")})

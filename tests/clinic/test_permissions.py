@@ -1,0 +1,95 @@
+"""The code's access table against the tests' own copy, cell by cell, and what a cell means for rows."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from django.urls import path
+
+from clinic import checks
+from clinic.access_table import ROLES, TABLE
+from clinic.models import Episode, Patient
+from clinic.permissions import PUBLIC_VIEWS, cell, grant, may, minimum_only, requires
+from tests.people import House, make_house, make_user
+
+EXPECTED: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "access_table.yaml").read_text())
+CELLS = [(action, role, EXPECTED[action][column]) for action in EXPECTED for column, role in enumerate(ROLES)]
+
+
+@pytest.fixture
+def house(db: None) -> House:
+    return make_house()
+
+
+def test_both_tables_name_the_same_actions() -> None:
+    assert set(TABLE) == set(EXPECTED)
+
+
+@pytest.mark.parametrize(("action", "role", "expected"), CELLS, ids=[f"{action}-{role}" for action, role, _ in CELLS])
+def test_every_cell_is_as_the_privacy_officer_signed_it(action: str, role: str, expected: str) -> None:
+    scope, _, fields = expected.partition(":")
+    found = cell(action, role)
+    assert (found.scope, found.fields) == (scope, fields or "full")
+
+
+def test_a_view_cannot_declare_an_action_that_is_not_in_the_table() -> None:
+    with pytest.raises(KeyError, match="patient.imagine"):
+        requires("patient.imagine")
+
+
+def test_at_most_eight_views_are_public() -> None:
+    assert len(PUBLIC_VIEWS) <= 8
+
+
+def test_check_names_a_view_without_an_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    naked = path("naked/", lambda request: None, name="naked")  # type: ignore[arg-type,return-value]
+    monkeypatch.setattr(checks, "patterns", lambda: iter([("naked/", naked)]))
+    [error] = checks.every_view_declares_its_action(None)
+    assert error.id == "clinic.E001" and "naked" in error.msg
+
+
+def test_every_view_of_the_project_declares_its_action() -> None:
+    assert checks.every_view_declares_its_action(None) == []
+
+
+@pytest.mark.parametrize("role", list(ROLES))
+@pytest.mark.parametrize("action", list(EXPECTED))
+def test_rows_follow_the_scope_of_the_cell(house: House, action: str, role: str) -> None:
+    scope = EXPECTED[action][list(ROLES).index(role)].partition(":")[0]
+    expected = {
+        "-": set(), "T": {house.mine}, "P": {house.mine, house.other}, "A": {house.mine, house.other, house.foreign},
+        "y": {house.mine, house.other}, "O": set(),
+    }[scope]  # fmt: skip
+    user = house.staff[role]
+    assert set(Episode.objects.visible_to(user, action)) == expected
+    assert set(Patient.objects.visible_to(user, action)) == {episode.patient for episode in expected}
+    assert may(user, action) == (scope != "-")
+
+
+def test_a_superuser_without_a_role_reaches_nothing(house: House) -> None:
+    root = make_user("root")
+    root.is_superuser = root.is_staff = True
+    root.save()
+    for action in TABLE:
+        assert not may(root, action)
+        assert not Episode.objects.visible_to(root, action).exists()
+
+
+def test_a_disabled_account_may_nothing(house: House) -> None:
+    nurse = house.staff["nurse"]
+    nurse.is_active = False
+    assert not may(nurse, "chart.view")
+
+
+def test_two_roles_in_two_programs_do_not_add_up(house: House) -> None:
+    """A counsellor here who does intake elsewhere keeps team scope here and program scope there."""
+    both = make_user("both", ("counsellor", house.program), ("intake", house.elsewhere))
+    held = grant(both, "patient.register")
+    assert held.programs == {house.elsewhere.pk} and held.team_programs == {house.program.pk}
+    assert set(Episode.objects.visible_to(both, "patient.register")) == {house.foreign}
+
+
+def test_minimum_fields_are_lifted_only_by_a_role_in_the_same_program(house: House) -> None:
+    both = make_user("both", ("intake", house.program), ("supervisor", house.elsewhere))
+    assert minimum_only(both, "chart.view", house.program.pk)
+    assert not minimum_only(both, "chart.view", house.elsewhere.pk)

@@ -1,0 +1,103 @@
+"""The walls are privileges of the web role: what it may not do, the database refuses, whatever the Python says."""
+
+import pytest
+from django.apps import apps
+from django.db import ProgrammingError, connection, models, transaction
+
+from clinic import walls
+from clinic.models import AccessEvent, Change, ClinicalModel, Patient
+from clinic.models.record import Immutable
+from clinic.transaction import acting
+from tests.people import House, make_house
+
+
+@pytest.fixture
+def house(db: None) -> House:
+    return make_house()
+
+
+def refused(sql: str) -> bool:
+    """True when the web role lacks the privilege."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql)
+    except ProgrammingError as error:
+        return "permission denied" in str(error) or "must be owner" in str(error)
+    return False
+
+
+IMMUTABLE = sorted(model._meta.db_table for model in apps.get_models() if issubclass(model, Immutable))
+CLINICAL = sorted(model._meta.db_table for model in apps.get_models() if issubclass(model, (ClinicalModel, Patient)))
+
+
+def test_the_application_is_neither_owner_nor_superuser(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolsuper, rolbypassrls, (SELECT count(*) FROM pg_tables WHERE tableowner = current_user AND schemaname = 'public')"
+            " FROM pg_roles WHERE rolname = current_user"
+        )
+        assert cursor.fetchone() == (False, False, 0)
+
+
+@pytest.mark.parametrize("table", IMMUTABLE)
+def test_what_is_immutable_cannot_be_updated_deleted_or_truncated(db: None, table: str) -> None:
+    assert refused(f'UPDATE "{table}" SET id = id')
+    assert refused(f'DELETE FROM "{table}"')
+    assert refused(f'TRUNCATE "{table}"')
+
+
+@pytest.mark.parametrize("table", CLINICAL)
+def test_nothing_clinical_is_ever_deleted(db: None, table: str) -> None:
+    assert refused(f'DELETE FROM "{table}"')
+    assert refused(f'TRUNCATE "{table}"')
+    assert refused(f'ALTER TABLE "{table}" DISABLE TRIGGER steady_change')
+
+
+@pytest.mark.parametrize("verb", ["INSERT INTO clinic_change (id) VALUES (1)", "UPDATE clinic_change SET at = at", "DELETE FROM clinic_change"])
+def test_changes_are_the_databases_alone(db: None, verb: str) -> None:
+    assert refused(verb)
+
+
+def test_every_table_of_ours_records_its_changes(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'steady_change' AND tgenabled = 'O'")
+        recorded = {row[0] for row in cursor.fetchall()}
+    ours = {model._meta.db_table for label in walls.OUR_APPS for model in apps.get_app_config(label).get_models(include_auto_created=True)}
+    assert recorded == ours - {AccessEvent._meta.db_table, Change._meta.db_table}
+
+
+def test_a_change_says_who_when_why_and_what(house: House) -> None:
+    nurse, patient = house.staff["nurse"], house.mine.patient
+    with acting(nurse, "patient.edit", reason="asked at the desk"):
+        patient.preferred_name = "Annie"
+        patient.save()
+    change = Change.objects.filter(patient_id=patient.pk).latest("id")
+    assert (change.user, change.action, change.reason, change.operation) == (nurse, "patient.edit", "asked at the desk", "UPDATE")
+    assert (change.before, change.after) == ({"preferred_name": ""}, {"preferred_name": "Annie"})
+    assert change.database_role == "steady_web" and change.table == "clinic_patient" and change.program_id == house.program.pk
+
+
+def test_a_password_never_reaches_the_record(house: House) -> None:
+    nurse = house.staff["nurse"]
+    with acting(nurse, "account.own"):
+        nurse.set_password("another quiet river")
+        nurse.save()
+    rows = Change.objects.filter(table="clinic_user", row=nurse.pk)
+    assert rows.exists()
+    assert not any("password" in (row.before or {}) or "password" in (row.after or {}) for row in rows)
+
+
+def test_an_update_that_changes_nothing_is_not_recorded(house: House) -> None:
+    before = Change.objects.count()
+    house.mine.patient.save()
+    assert Change.objects.count() == before
+
+
+@pytest.mark.parametrize("model", [model for model in apps.get_models() if issubclass(model, Immutable)], ids=lambda model: model.__name__)
+def test_python_refuses_with_a_sentence(model: type[models.Model]) -> None:
+    row = model()
+    row._state.adding = False
+    with pytest.raises(TypeError, match="never changed or removed"):
+        row.save()
+    with pytest.raises(TypeError, match="never changed or removed"):
+        row.delete()
