@@ -1,0 +1,243 @@
+"""The printed plan: an accessible PDF (PDF/UA-1, tagged, typst) of a plan as it was signed.
+
+The same document, signatures and status give the same bytes whenever they are printed: no clock is read, the PDF's
+creation time is that of the last signature. What people typed is passed as values, so none of it is read as markup.
+"""
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import typst
+
+from plans import document as canonical
+from plans.printable import printable
+
+TEMPLATE = Path(__file__).parent / "typst" / "plan.typ"
+TITLES = {"clinic": "Treatment plan", "patient": "Your treatment plan"}
+PROVISIONAL = "PROVISIONAL"
+PROVISIONAL_NOTE = "Written from an unfinished intake, because treatment could not wait. Some questions are still open."
+CRISIS = "In a crisis call or text 988, at any hour. If a life is in danger, call 911."
+MEANINGS = {"author": "Author of the plan", "certifier": "Reviewed and certified"}
+PATIENT_SIGNED = {
+    "": "The patient has not been asked to sign yet.",
+    "signed": "The patient signed in the clinic.",
+    "declined": "The patient declined to sign.",
+    "absent": "The patient could not sign on the day.",
+}
+WORDS = {
+    "clinic": {
+        "safety": "Safety first",
+        "crisis": CRISIS,
+        "no_flags": "No safety flag or interaction is open.",
+        "goals": "Problems, goals and what is done",
+        "no_goals": "No goal has been written yet.",
+        "source": "Assessed",
+        "goal": "Goal",
+        "objective": "Objective",
+        "intervention_head": ["Intervention", "Who", "How often, how long", "Start and review"],
+        "accepted": "Components accepted",
+        "because": "Because:",
+        "declined": "Not chosen",
+        "next": "Review and discharge",
+        "hash_note": "This hash is the fingerprint of the signed document. Any change, however small, gives another hash.",
+    },
+    "patient": {
+        "safety": "Your safety comes first",
+        "crisis": CRISIS,
+        "no_flags": "Tell us at once if something worries you.",
+        "goals": "Your goals and how we get there",
+        "no_goals": "We write your goals together at the next visit.",
+        "source": "What we saw",
+        "goal": "Goal",
+        "objective": "Step",
+        "intervention_head": ["What happens", "Who", "How often, how long", "Start and review"],
+        "accepted": "What you chose",
+        "because": "Why we suggested it:",
+        "declined": "What you did not choose",
+        "next": "What comes next",
+        "hash_note": "This number shows that your copy is the same as the plan we keep.",
+    },
+}
+SEVERITIES = ("CRITICAL", "HIGH", "MODERATE", "INFO")
+
+
+def render(
+    document: Mapping[str, Any],
+    signatures: Sequence[Mapping[str, Any]],
+    status: str = "In force",
+    copy: str = "clinic",
+) -> bytes:
+    """The PDF of a signed document (document.load of its bytes).
+
+    signatures: [{name, credential, discipline, meaning "author" or "certifier", at: aware date-time or ISO text}].
+    status: said at the top, e.g. "In force", "Superseded by version 3", "Draft, not signed".
+    copy: "clinic", or "patient" for the patient's copy in plain words.
+    Raises DocumentError when the document lacks a part, KeyError for an unknown copy.
+    """
+    sha = canonical.sha256(canonical.build(document))
+    plan = canonical.load(canonical.build(document))
+    view = printable(_view(plan, [dict(s) for s in signatures], status, copy, sha)) | {"hash": sha}
+    moments = [_moment(s["at"]) for s in signatures] or [_moment(plan["assessment"]["evaluated_at"])]
+    return typst.compile(
+        TEMPLATE.read_bytes(),
+        format="pdf",
+        ignore_system_fonts=True,
+        sys_inputs={"data": json.dumps(view, ensure_ascii=False)},
+        pdf_standards=["ua-1"],
+        timestamp=int(max(moments).timestamp()),
+    )
+
+
+def _view(plan: dict[str, Any], signatures: list[dict[str, Any]], status: str, copy: str, sha: str) -> dict[str, Any]:
+    """Everything the template shows, as texts: the template decides only where it stands."""
+    clinic = copy == "clinic"
+    zone = ZoneInfo(plan["timezone"])
+    language, _, region = plan["language"].partition("-")
+    patient = plan["patient"]
+    title = TITLES[copy]
+    return {
+        "title": f"{title}, version {plan['number']}",
+        "lang": language,
+        "region": region or None,
+        "clinic": clinic,
+        "subtitle": f"{plan['program']['name']} · {status}" + ("" if clinic else " · Your copy"),
+        "head": {
+            "left": f"{title}, version {plan['number']} · {status}" if clinic else f"Your copy · version {plan['number']}",
+            "right": f"{patient['name']} · {patient['record_number']}",
+        },
+        "foot": f"SHA-256 {sha[:12]}",
+        "provisional": PROVISIONAL if plan["provisional"] else None,
+        "provisional_note": PROVISIONAL_NOTE,
+        "words": WORDS[copy],
+        "patient": list(_patient(plan, zone)),
+        "flags": [_flag(flag, zone) for flag in sorted(plan["flags"], key=_severity)],
+        "problems": [_problem(problem) for problem in plan["problems"]],
+        "accepted": [_accepted(row, clinic) for row in plan["suggestions"] if row["decision"] == "accepted"],
+        "declined": [[r["name"], _capital(r["decision"]), r.get("reason") or "-"] for r in plan["suggestions"] if r["decision"] in ("declined", "not now")],
+        "deferrals": [[_joined(" ", r["rule"], r.get("subject")), r["reason"]] for r in plan["deferrals"]] if clinic else [],
+        "undecided": [[r["name"], "; ".join(_texts(r["ask"]))] for r in plan["undecided"]] if clinic else [],
+        "next": list(_next(plan)),
+        "level": _text(plan["level"].get("text") or plan["level"].get("label")) if plan["level"] else "",
+        "scores": [[s["name"], _text(s.get("total"), "not scored"), _text(s.get("text") or s.get("band"), "-")] for s in plan["scores"]],
+        "needs": [[f"{n['id']} {n['name']}", _text(n.get("rating"), "not known yet"), _text(n.get("text"), "-")] for n in plan["needs"]],
+        "instruments": [[q["title"], q["version"], q["sha256"][:16]] for q in plan["questionnaires"]],
+        "signatures": [_signature(row, zone) for row in signatures],
+        "patient_signature": _patient_signature(plan["patient_signature"]),
+        "reviewed": "Not yet clinically reviewed: the content behind the suggestions waits for a named clinician's check." if plan["unreviewed"] else "",
+    }
+
+
+def _patient(plan: dict[str, Any], zone: ZoneInfo) -> Iterator[list[str]]:
+    patient = plan["patient"]
+    yield ["Name", patient["name"]]
+    if patient.get("preferred_name"):
+        yield ["Preferred name", _joined(", ", patient["preferred_name"], patient.get("pronouns"))]
+    yield ["Born", _day(patient["birth_date"])]
+    yield ["Record number", patient["record_number"]]
+    yield ["Assessed", _time(plan["assessment"]["evaluated_at"], zone)]
+    yield ["Review by", _day(plan["review_on"]) or "not set"]
+
+
+def _flag(flag: dict[str, Any], zone: ZoneInfo) -> dict[str, str]:
+    by, at = flag.get("acknowledged_by"), flag.get("acknowledged_at")
+    acknowledged = f"Acknowledged by {by}, {_time(at, zone)}" if by and at else ""
+    parts = {key: _text(flag.get(key)) for key in ("rule", "name", "message", "action")}
+    return {**parts, "severity": flag["severity"].capitalize(), "status": _joined(". ", flag.get("status"), acknowledged)}
+
+
+def _severity(flag: dict[str, Any]) -> tuple[int, str]:
+    return SEVERITIES.index(flag["severity"]), flag["rule"]
+
+
+def _problem(problem: dict[str, Any]) -> dict[str, Any]:
+    goals = [_goal(goal) for goal in problem["goals"]]
+    return {"title": problem["title"], "source": _text(problem.get("source")), "goals": goals}
+
+
+def _goal(goal: dict[str, Any]) -> dict[str, Any]:
+    measure = [
+        ["Measured by", _text(goal.get("measure"))],
+        ["Now", _text(goal.get("baseline"))],
+        ["Target", _text(goal.get("target"))],
+        ["By", _day(goal.get("target_date"))],
+    ]
+    return {
+        "text": goal["text"],
+        "words": _text(goal.get("patient_words")),
+        "measure": [pair for pair in measure if pair[1]],
+        "objectives": [{"text": o["text"], "interventions": [_intervention(i) for i in o["interventions"]]} for o in goal["objectives"]],
+    }
+
+
+def _intervention(row: dict[str, Any]) -> list[str]:
+    start, review = _day(row.get("start_on")), _day(row.get("review_on"))
+    dates = _joined("; ", f"from {start}" if start else "", f"review {review}" if review else "")
+    who = _joined(", ", row.get("responsible"), row.get("discipline"))
+    return [row["text"], who or "-", _joined(", ", row.get("frequency"), row.get("duration")) or "-", dates or "-"]
+
+
+def _accepted(row: dict[str, Any], clinic: bool) -> dict[str, Any]:
+    caution = _joined("; ", None if row.get("contraindication") == "none" else row.get("contraindication"), *_texts(row.get("contra_now")))
+    evidence = f"Grade {row['grade']}. {row['cite']}" if row.get("cite") else ""
+    return {
+        "id": row["component_id"] if clinic else "",
+        "name": row["name"],
+        "note": _text(row.get("note")),
+        "hold": bool(row.get("hold")),
+        "because": " ".join(_texts(row.get("because"))),
+        "caution": caution if clinic else "",
+        "evidence": evidence if clinic else "",
+    }
+
+
+def _next(plan: dict[str, Any]) -> Iterator[list[str]]:
+    yield ["Review by", _day(plan["review_on"]) or "not set"]
+    yield ["Ready for discharge or transfer when", _text(plan["discharge_criteria"], "not written yet")]
+    yield ["Copy of the plan", "offered to the patient" if plan["copy_offered"] else "not offered yet"]
+
+
+def _signature(row: dict[str, Any], zone: ZoneInfo) -> list[str]:
+    meaning = MEANINGS.get(row["meaning"], row["meaning"])
+    return [_joined(", ", row["name"], row.get("credential")), _capital(row["discipline"]), meaning, _time(row["at"], zone)]
+
+
+def _patient_signature(row: dict[str, Any]) -> str:
+    said = PATIENT_SIGNED.get(row["status"], row["status"])
+    return f"{said} Reason: {row['reason']}" if row.get("reason") else said
+
+
+def _texts(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [str(item) for item in value or ()]
+
+
+def _text(value: Any, instead: str = "") -> str:
+    return instead if value is None or value == "" else str(value)
+
+
+def _joined(separator: str, *parts: Any) -> str:
+    return separator.join(str(part) for part in parts if part)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _day(value: str | None) -> str:
+    return _date(datetime.date.fromisoformat(value)) if value else ""
+
+
+def _date(day: datetime.date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _moment(value: datetime.datetime | str) -> datetime.datetime:
+    return value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(value)
+
+
+def _time(value: datetime.datetime | str, zone: ZoneInfo) -> str:
+    local = _moment(value).astimezone(zone)
+    return f"{_date(local.date())}, {local:%H:%M %Z}"
