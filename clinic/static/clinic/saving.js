@@ -1,0 +1,204 @@
+/* Nothing typed is lost, and nobody has to wonder whether it was saved.
+
+   <form data-autosave hx-post="..." hx-trigger="steady:save" hx-swap="none" novalidate ...> is sent shortly after
+   each change, never twice at once, and again until the server has it. Its answer may change the page out of band
+   (hx-swap-oob: the version mark, what this changes), never the form itself. components/saved_state.html shows where it stands.
+   Nothing is kept in the browser's storage: the answers belong to the patient, the computer often to nobody. */
+(function () {
+  "use strict";
+  var TYPING = 900, RETRY = 4000; // ms
+  var states = new WeakMap();
+
+  function state(form) {
+    if (!states.has(form)) {
+      states.set(form, { typed: 0, sending: 0, saved: 0, busy: false, timer: null, at: null, after: null, halted: false, refused: 0 });
+    }
+    return states.get(form);
+  }
+  function forms() {
+    return Array.from(document.querySelectorAll("form[data-autosave]"));
+  }
+  function unsaved(form) {
+    var s = state(form);
+    return s.typed > s.saved;
+  }
+  function badge(form) {
+    return form.querySelector("[data-saved]") || (form.id && document.querySelector('[data-saved][data-for="' + form.id + '"]'));
+  }
+  function words(element, parts) {
+    element.replaceChildren.apply(element, parts.map(function (part) {
+      if (typeof part === "string") return document.createTextNode(part);
+      var link = document.createElement("a");
+      link.href = part.href;
+      link.target = "_blank";
+      link.textContent = part.text;
+      return link;
+    }));
+  }
+  function show(form, name, parts) {
+    var place = badge(form);
+    if (!place) return;
+    place.dataset.state = name;
+    var text = place.querySelector("[data-saved-words]");
+    if (text.dataset.said !== JSON.stringify(parts)) { // a live region speaks at each change: change it only when it is news
+      text.dataset.said = JSON.stringify(parts);
+      words(text, parts);
+    }
+    if (name !== "saved") place.querySelector("[data-saved-age]").textContent = "";
+  }
+  function notice(parts) {
+    var place = document.getElementById("st-notice");
+    if (!place) return;
+    if (!parts) return place.replaceChildren();
+    var line = document.createElement("p");
+    words(line, parts);
+    place.replaceChildren(line);
+  }
+  function later(form, wait) {
+    var s = state(form);
+    clearTimeout(s.timer);
+    s.timer = setTimeout(function () { send(form); }, wait);
+  }
+  function send(form) {
+    var s = state(form);
+    if (s.busy || s.halted || !unsaved(form) || !form.isConnected) return;
+    s.busy = true;
+    s.sending = s.typed;
+    show(form, "saving", ["Saving…"]);
+    window.htmx.trigger(form, "steady:save");
+  }
+  function done(form, xhr) {
+    var s = state(form);
+    s.busy = false;
+    if (ok(xhr)) {
+      s.saved = s.sending;
+      s.refused = 0;
+      s.at = Date.now();
+      show(form, "saved", ["Saved"]);
+      if (unsaved(form)) later(form, 0);
+    } else {
+      failed(form, xhr);
+    }
+    if (s.after) { var go = s.after; s.after = null; go(); }
+  }
+  function failed(form, xhr) {
+    var s = state(form);
+    if (xhr.status === 409) { // asking again would not help: a person has to look
+      s.halted = true;
+      return show(form, "failed", ["Not saved: somebody else changed this. Your typing is still here."]);
+    }
+    if (xhr.status === 422) return show(form, "failed", ["Not saved yet: please look at the marked answers."]);
+    if (expired(xhr) || xhr.status === 401) {
+      show(form, "failed", ["Not saved: you are logged out. ", { href: login(), text: "Log in in a new tab" }, ", then this is saved by itself."]);
+      return renew(form);
+    }
+    if (xhr.status === 403) { // an old token after a log-in elsewhere, or a true refusal: a fresh token tells which
+      s.refused += 1;
+      if (s.refused < 3) {
+        show(form, "failed", ["Not saved – still trying."]);
+        return renew(form);
+      }
+      s.halted = true;
+      return show(form, "failed", ["Not saved: this was refused. Copy what you typed, then reload the page to see why."]);
+    }
+    show(form, "failed", ["Not saved – still trying."]);
+    later(form, RETRY);
+  }
+  function ok(xhr) {
+    return xhr.status >= 200 && xhr.status < 300 && !expired(xhr);
+  }
+  function login() {
+    return document.body.dataset.login || "/";
+  }
+  function expired(xhr) { // the redirect to the log-in page was followed for us, so it looks like success
+    if (!xhr.responseURL) return false;
+    return new URL(xhr.responseURL).pathname === new URL(login(), location.href).pathname;
+  }
+  /* After a log-in in another tab the form's token is old. Take the new one from this page, if it is the same person's. */
+  function renew(form) {
+    setTimeout(function () {
+      fetch(location.href, { credentials: "same-origin" }).then(function (answer) {
+        if (!answer.ok || expired({ responseURL: answer.url })) return null;
+        return answer.text();
+      }).then(function (html) {
+        if (!html) return later(form, RETRY);
+        var body = new DOMParser().parseFromString(html, "text/html").body;
+        if (body.dataset.user !== document.body.dataset.user) {
+          state(form).halted = true;
+          return show(form, "failed", ["Not saved: another person is logged in here now. Copy what you typed, then reload the page."]);
+        }
+        adopt(body);
+        later(form, 0);
+      }).catch(function () { later(form, RETRY); });
+    }, RETRY);
+  }
+  function adopt(body) {
+    document.body.setAttribute("hx-headers", body.getAttribute("hx-headers"));
+    var fresh = JSON.parse(body.getAttribute("hx-headers"))["X-CSRFToken"];
+    document.querySelectorAll("input[name=csrfmiddlewaretoken]").forEach(function (input) { input.value = fresh; });
+  }
+
+  function changed(event) {
+    var form = event.target.form || (event.target.closest && event.target.closest("form"));
+    if (!form || !form.matches("form[data-autosave]")) return;
+    var s = state(form);
+    s.typed += 1;
+    s.halted = false;
+    if (!s.busy) show(form, "unsaved", ["Not saved yet"]);
+    later(form, event.type === "change" ? 150 : TYPING);
+  }
+  document.addEventListener("input", changed);
+  document.addEventListener("change", changed);
+
+  /* "Next" while a save is under way would race it: wait for the answer, then go. */
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    if (!form.matches("form[data-autosave]") || event.defaultPrevented) return;
+    var s = state(form);
+    clearTimeout(s.timer);
+    if (s.busy) {
+      event.preventDefault();
+      s.after = function () { form.requestSubmit(event.submitter || undefined); };
+      return;
+    }
+    s.saved = s.typed; // the page itself carries it from here
+  });
+  window.addEventListener("beforeunload", function (event) {
+    if (forms().some(unsaved)) event.preventDefault();
+  });
+  window.addEventListener("online", function () {
+    forms().forEach(function (form) { later(form, 0); });
+  });
+  setInterval(function () {
+    forms().forEach(function (form) {
+      var s = state(form), place = badge(form);
+      if (s.at && place && place.dataset.state === "saved") place.querySelector("[data-saved-age]").textContent = age(s.at);
+    });
+  }, 1000);
+  function age(at) {
+    var seconds = Math.max(1, Math.round((Date.now() - at) / 1000));
+    return seconds < 60 ? seconds + " s ago" : Math.round(seconds / 60) + " min ago";
+  }
+
+  function autosaved(event) {
+    return event.detail.elt.matches && event.detail.elt.matches("form[data-autosave]");
+  }
+  document.addEventListener("htmx:validation:halted", function (event) {
+    if (!autosaved(event)) return;
+    state(event.detail.elt).busy = false;
+    show(event.detail.elt, "failed", ["Not saved yet: please look at the marked answers."]);
+  });
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    if (expired(event.detail.xhr)) event.detail.shouldSwap = false; // never a log-in page in the middle of a chart
+  });
+  document.addEventListener("htmx:afterRequest", function (event) {
+    var xhr = event.detail.xhr;
+    if (autosaved(event)) return done(event.detail.elt, xhr);
+    if (ok(xhr) || xhr.status === 409 || xhr.status === 422) return notice(null);
+    if (expired(xhr) || xhr.status === 401) {
+      return notice(["Not saved: you are logged out. What you typed is still here. ", { href: login(), text: "Log in in a new tab" }, ", come back and try again."]);
+    }
+    if (xhr.status === 403) return notice(["Not saved: this was refused. Reload the page to see what you may do here."]);
+    notice(["Not saved: the server does not answer right now. What you typed is still here; try again in a moment."]);
+  });
+})();
