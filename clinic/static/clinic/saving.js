@@ -89,7 +89,7 @@
     }
     if (xhr.status === 422) return show(form, "failed", ["Not saved yet: please look at the marked answers."]);
     if (expired(xhr) || xhr.status === 401) {
-      show(form, "failed", ["Not saved: you are logged out. ", { href: login(), text: "Log in in a new tab" }, ", then this is saved by itself."]);
+      loggedOut(form);
       return renew(form);
     }
     if (xhr.status === 403) { // an old token after a log-in elsewhere, or a true refusal: a fresh token tells which
@@ -107,6 +107,10 @@
   function ok(xhr) {
     return xhr.status >= 200 && xhr.status < 300 && !expired(xhr);
   }
+  function loggedOut(form) {
+    state(form).refused = 0;
+    show(form, "failed", ["Not saved: you are logged out. ", { href: login(), text: "Log in in a new tab" }, ", then this is saved by itself."]);
+  }
   function login() {
     return document.body.dataset.login || "/";
   }
@@ -118,8 +122,8 @@
   function renew(form) {
     setTimeout(function () {
       fetch(location.href, { credentials: "same-origin" }).then(function (answer) {
-        if (!answer.ok || expired({ responseURL: answer.url })) return null;
-        return answer.text();
+        if (expired({ responseURL: answer.url })) return loggedOut(form);
+        return answer.ok ? answer.text() : null;
       }).then(function (html) {
         if (!html) return later(form, RETRY);
         var body = new DOMParser().parseFromString(html, "text/html").body;

@@ -44,6 +44,7 @@
     var all = controls(question);
     var target = all.find(function (control) { return control.checked; }) || all[0];
     target.focus();
+    if (target.matches("input") && target.matches(TYPING)) target.select(); // as the Tab key does
     question.scrollIntoView({ block: "nearest" });
   }
   function changed(control) {
