@@ -11,7 +11,7 @@
 
   function state(form) {
     if (!states.has(form)) {
-      states.set(form, { typed: 0, sending: 0, saved: 0, busy: false, timer: null, at: null, after: null, halted: false, refused: 0 });
+      states.set(form, { typed: 0, sending: 0, saved: 0, busy: false, timer: null, at: null, after: null, halted: false, failing: false, refused: 0 });
     }
     return states.get(form);
   }
@@ -64,7 +64,7 @@
     if (s.busy || s.halted || !unsaved(form) || !form.isConnected) return;
     s.busy = true;
     s.sending = s.typed;
-    show(form, "saving", ["Saving…"]);
+    if (!s.failing) show(form, "saving", ["Saving…"]); // a bad line is said once, not at every try
     window.htmx.trigger(form, "steady:save");
   }
   function done(form, xhr) {
@@ -73,6 +73,7 @@
     if (ok(xhr)) {
       s.saved = s.sending;
       s.refused = 0;
+      s.failing = false;
       s.at = Date.now();
       show(form, "saved", ["Saved"]);
       if (unsaved(form)) later(form, 0);
@@ -82,21 +83,26 @@
     if (s.after) { var go = s.after; s.after = null; go(); }
   }
   function failed(form, xhr) {
-    var s = state(form);
+    var s = state(form), again = s.failing;
+    s.failing = true;
     if (xhr.status === 409) { // asking again would not help: a person has to look
       s.halted = true;
+      s.failing = false;
       return show(form, "failed", ["Not saved: somebody else changed this. Your typing is still here."]);
     }
-    if (xhr.status === 422) return show(form, "failed", ["Not saved yet: please look at the marked answers."]);
+    if (xhr.status === 422) {
+      s.failing = false;
+      return show(form, "failed", ["Not saved yet: please look at the marked answers."]);
+    }
     if (expired(xhr) || xhr.status === 401) {
       loggedOut(form);
-      return renew(form);
+      return renew(form, RETRY);
     }
     if (xhr.status === 403) { // an old token after a log-in elsewhere, or a true refusal: a fresh token tells which
       s.refused += 1;
       if (s.refused < 3) {
-        show(form, "failed", ["Not saved – still trying."]);
-        return renew(form);
+        if (!again) show(form, "failed", ["Not saved – still trying."]);
+        return renew(form, 0);
       }
       s.halted = true;
       return show(form, "failed", ["Not saved: this was refused. Copy what you typed, then reload the page to see why."]);
@@ -119,7 +125,7 @@
     return new URL(xhr.responseURL).pathname === new URL(login(), location.href).pathname;
   }
   /* After a log-in in another tab the form's token is old. Take the new one from this page, if it is the same person's. */
-  function renew(form) {
+  function renew(form, wait) {
     setTimeout(function () {
       fetch(location.href, { credentials: "same-origin" }).then(function (answer) {
         if (expired({ responseURL: answer.url })) return loggedOut(form);
@@ -134,7 +140,7 @@
         adopt(body);
         later(form, 0);
       }).catch(function () { later(form, RETRY); });
-    }, RETRY);
+    }, wait);
   }
   function adopt(body) {
     document.body.setAttribute("hx-headers", body.getAttribute("hx-headers"));
@@ -148,7 +154,7 @@
     var s = state(form);
     s.typed += 1;
     s.halted = false;
-    if (!s.busy) show(form, "unsaved", ["Not saved yet"]);
+    if (!s.busy && !s.failing) show(form, "unsaved", ["Not saved yet"]);
     later(form, event.type === "change" ? 150 : TYPING);
   }
   document.addEventListener("input", changed);
