@@ -30,7 +30,9 @@ def _facts() -> dict[str, Fact]:
         facts[f"medclass_{tag}"] = _fact(f"medclass_{tag}", {"kind": "bool", "from": "medicines", "label": label})
     for code, row in data["instruments"].items():
         facts[f"in_packet_{code}"] = _fact(f"in_packet_{code}", {"kind": "bool", "from": code, "label": f"{row['name']} is part of the packet"})
-        facts[f"incomplete_{code}"] = _fact(f"incomplete_{code}", {"kind": "bool", "from": code, "label": f"{row['name']} has no total yet"})
+    for code in SCORED:
+        label = f"{data['instruments'][code]['name']} incomplete"
+        facts[f"incomplete_{code}"] = _fact(f"incomplete_{code}", {"kind": "bool", "from": code, "label": label})
     for rule in RULES:
         facts[rule] = _fact(rule, {"kind": "bool", "from": "rule", "label": rule.upper().replace("_", "-")})
     return facts
@@ -43,9 +45,10 @@ def _fact(name: str, row: Mapping[str, str]) -> Fact:
     return Fact(name, row["kind"], row["label"], row["from"], row.get("unit", ""), row.get("ask", f"{row['label']} ({instrument})"))
 
 
-FACTS: Mapping[str, Fact] = _facts()
 CLASSES: tuple[str, ...] = tuple(read(FILE)["classes"])
-INSTRUMENTS: tuple[str, ...] = tuple(read(FILE)["instruments"])
+INSTRUMENTS: tuple[str, ...] = tuple(code for code in read(FILE)["instruments"] if code not in ("person", "rule"))
+SCORED: tuple[str, ...] = tuple(code for code, row in read(FILE)["instruments"].items() if row.get("complete_when_scored"))
+FACTS: Mapping[str, Fact] = _facts()
 
 
 @cache

@@ -1,0 +1,21 @@
+"""Safety flags SF-01 to SF-16 (flags.yaml). They see the interactions, of which SF-08 to SF-11 are names."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+
+from intake.rules import Input, Outcome, Rule, fire, load
+
+FILE = "flags.yaml"
+
+
+@cache
+def flags() -> Mapping[str, Rule]:
+    """Every safety flag by id. Raises ContentError."""
+    return load(FILE)
+
+
+def evaluate(
+    facts: Mapping[str, object], inputs: Mapping[str, Sequence[Input]], *, off: Collection[str] = (), draft: bool = False
+) -> Outcome:
+    """The flags that fire. draft: only those that an unfinished intake may raise. off: ids that the program switched off."""
+    return fire([rule for rule in flags().values() if rule.id not in off and (rule.draft or not draft)], facts, inputs)
