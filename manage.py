@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""Django's command line, and a database under it: embedded when DATABASE_URL is not set."""
+
+import os
+import sys
+
+OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "showmigrations", "createcachetable"}
+
+
+def main() -> None:
+    from clinic import database
+
+    if len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS:
+        os.environ["STEADY_DATABASE_ROLE"] = "owner"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
+    try:
+        database.ensure()
+    except database.DatabaseProblem as problem:
+        sys.exit(str(problem))
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

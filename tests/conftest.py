@@ -1,0 +1,47 @@
+"""How the tests meet the database: their own server, one clone for each worker, the application as the web role."""
+
+import os
+from collections.abc import Iterator
+
+os.environ["STEADY_ENV"] = "test"
+os.environ["DJANGO_SETTINGS_MODULE"] = "clinic.settings"
+os.environ.pop("STEADY_DATABASE_ROLE", None)
+
+from tests import databases
+
+databases.prepare()
+
+import pytest  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: object) -> Iterator[None]:
+    """A clone of the template for this worker, dropped at the end. Replaces pytest-django's, which would migrate as web."""
+    databases.clone()
+    yield
+    from django.db import connections
+
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        connections.close_all()
+    databases.drop()
+
+
+@pytest.fixture
+def real_transactions(django_db_setup: None, django_db_blocker: object) -> Iterator[None]:
+    """Commits are real in this test; afterwards the worker's database is made anew. Flushing is not the web role's to do."""
+    from django.db import connections
+
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        yield
+        connections.close_all()
+        databases.clone()
+
+
+@pytest.fixture
+def live_server(real_transactions: None) -> Iterator[object]:
+    """The application on a port of its own, for browsers."""
+    from pytest_django.live_server_helper import LiveServer
+
+    server = LiveServer("127.0.0.1")
+    yield server
+    server.stop()
