@@ -56,12 +56,14 @@ WORDS = {
         "objective": "Step",
         "intervention_head": ["What happens", "Who", "How often, how long", "Start and review"],
         "accepted": "What you chose",
-        "because": "Why we suggested it:",
+        "because": "",
         "declined": "What you did not choose",
         "next": "What comes next",
         "hash_note": "This number shows that your copy is the same as the plan we keep.",
     },
 }
+# The patient's copy goes home, where the person who makes it unsafe may read it.
+NOT_SENT_HOME = ("SF-12",)
 SEVERITIES = ("CRITICAL", "HIGH", "MODERATE", "INFO")
 
 
@@ -114,10 +116,14 @@ def _view(plan: dict[str, Any], signatures: list[dict[str, Any]], status: str, c
         "provisional_note": PROVISIONAL_NOTE,
         "words": WORDS[copy],
         "patient": list(_patient(plan, zone)),
-        "flags": [_flag(flag, zone) for flag in sorted(plan["flags"], key=_severity)],
+        "flags": [_flag(flag, zone) for flag in sorted(plan["flags"], key=_severity) if clinic or flag["rule"] not in NOT_SENT_HOME],
         "problems": [_problem(problem) for problem in plan["problems"]],
         "accepted": [_accepted(row, clinic) for row in plan["suggestions"] if row["decision"] == "accepted"],
-        "declined": [[r["name"], _capital(r["decision"]), r.get("reason") or "-"] for r in plan["suggestions"] if r["decision"] in ("declined", "not now")],
+        "declined": [
+            [r["name"], _capital(r["decision"]), r.get("reason") or "-"]
+            for r in plan["suggestions"]
+            if r["decision"] in ("declined", "not now")
+        ],
         "deferrals": [[_joined(" ", r["rule"], r.get("subject")), r["reason"]] for r in plan["deferrals"]] if clinic else [],
         "undecided": [[r["name"], "; ".join(_texts(r["ask"]))] for r in plan["undecided"]] if clinic else [],
         "next": list(_next(plan)),
@@ -127,7 +133,9 @@ def _view(plan: dict[str, Any], signatures: list[dict[str, Any]], status: str, c
         "instruments": [[q["title"], q["version"], q["sha256"][:16]] for q in plan["questionnaires"]],
         "signatures": [_signature(row, zone) for row in signatures],
         "patient_signature": _patient_signature(plan["patient_signature"]),
-        "reviewed": "Not yet clinically reviewed: the content behind the suggestions waits for a named clinician's check." if plan["unreviewed"] else "",
+        "reviewed": "Not yet clinically reviewed: the content behind the suggestions waits for a named clinician's check."
+        if plan["unreviewed"]
+        else "",
     }
 
 
@@ -188,7 +196,7 @@ def _accepted(row: dict[str, Any], clinic: bool) -> dict[str, Any]:
         "name": row["name"],
         "note": _text(row.get("note")),
         "hold": bool(row.get("hold")),
-        "because": " ".join(_texts(row.get("because"))),
+        "because": " ".join(_texts(row.get("because"))) if clinic else "",
         "caution": caution if clinic else "",
         "evidence": evidence if clinic else "",
     }

@@ -7,7 +7,13 @@ from typing import Any
 SIGNED_AT = datetime.datetime(2026, 11, 23, 21, 30, tzinfo=datetime.UTC)
 SIGNATURES = [
     {"name": "Dana Reyes", "credential": "LCSW", "discipline": "therapist", "meaning": "author", "at": SIGNED_AT},
-    {"name": "Sam Okafor", "credential": "MD", "discipline": "physician", "meaning": "certifier", "at": SIGNED_AT + datetime.timedelta(hours=1)},
+    {
+        "name": "Sam Okafor",
+        "credential": "MD",
+        "discipline": "physician",
+        "meaning": "certifier",
+        "at": SIGNED_AT + datetime.timedelta(hours=1),
+    },
 ]
 
 
@@ -60,23 +66,74 @@ def plan(**changes: Any) -> dict[str, Any]:
         "language": "en-US",
         "timezone": "America/Chicago",
         "program": {"name": "Riverside outpatient"},
-        "patient": {"name": "Denise Example", "preferred_name": "Dee", "birth_date": datetime.date(1974, 3, 9), "record_number": "R-000123", "pronouns": "she/her"},
+        "patient": {
+            "name": "Denise Example",
+            "preferred_name": "Dee",
+            "birth_date": datetime.date(1974, 3, 9),
+            "record_number": "R-000123",
+            "pronouns": "she/her",
+        },
         "assessment": {"submitted_at": SIGNED_AT, "evaluated_at": SIGNED_AT - datetime.timedelta(hours=2)},
-        "questionnaires": [{"url": "https://steady.health/Questionnaire/phq9", "version": "1.0.0", "title": "PHQ-9", "sha256": "ab" * 32, "answers": []}],
+        "questionnaires": [
+            {"url": "https://steady.health/Questionnaire/phq9", "version": "1.0.0", "title": "PHQ-9", "sha256": "ab" * 32, "answers": []}
+        ],
         "scores": [
             {"code": "phq9", "name": "PHQ-9", "total": 13, "band": "moderate", "text": "moderate"},
             {"code": "cows", "name": "COWS", "total": None, "band": None, "text": "at least 4, 2 not answered yet"},
         ],
-        "needs": [{"id": "N1", "name": "Withdrawal", "rating": 1, "text": "Daily use, COWS 4"}, {"id": "N2", "name": "Body", "rating": None, "text": ""}],
-        "level": {"level": "1.5", "label": "Outpatient therapy", "rule": "L11", "text": "Suggested level of care 1.5, outpatient therapy (rule L11)."},
+        "needs": [
+            {"id": "N1", "name": "Withdrawal", "rating": 1, "text": "Daily use, COWS 4"},
+            {"id": "N2", "name": "Body", "rating": None, "text": ""},
+        ],
+        "level": {
+            "level": "1.5",
+            "label": "Outpatient therapy",
+            "rule": "L11",
+            "text": "Suggested level of care 1.5, outpatient therapy (rule L11).",
+        },
         "flags": [
-            {"rule": "SF-06", "name": "Overdose risk", "severity": "HIGH", "message": "What you take can slow your breathing, most of all in mixtures. Please take a naloxone kit home.", "action": "Naloxone in hand today, one other person trained (DTX-05).", "status": "Answered by DTX-05", "acknowledged_by": None, "acknowledged_at": None},
-            {"rule": "IX-12", "name": "Liver", "severity": "CRITICAL", "message": "Kratom can injure the liver.", "action": "ALT, AST, ALP, bilirubin, INR.", "status": "Open", "acknowledged_by": "Dana Reyes", "acknowledged_at": SIGNED_AT},
-            {"rule": "IX-18", "name": "Blood pressure", "severity": "MODERATE", "message": "Clonidine/lofexidine can drop blood pressure further.", "action": "Hold dose if SBP<90 or pulse<50 (config 60); orthostatic BP.", "status": "", "acknowledged_by": None, "acknowledged_at": None},
+            {
+                "rule": "SF-06",
+                "name": "Overdose risk",
+                "severity": "HIGH",
+                "message": "What you take can slow your breathing, most of all in mixtures. Please take a naloxone kit home.",
+                "action": "Naloxone in hand today, one other person trained (DTX-05).",
+                "status": "Answered by DTX-05",
+                "acknowledged_by": None,
+                "acknowledged_at": None,
+            },
+            {
+                "rule": "IX-12",
+                "name": "Liver",
+                "severity": "CRITICAL",
+                "message": "Kratom can injure the liver.",
+                "action": "ALT, AST, ALP, bilirubin, INR.",
+                "status": "Open",
+                "acknowledged_by": "Dana Reyes",
+                "acknowledged_at": SIGNED_AT,
+            },
+            {
+                "rule": "IX-18",
+                "name": "Blood pressure",
+                "severity": "MODERATE",
+                "message": "Clonidine/lofexidine can drop blood pressure further.",
+                "action": "Hold dose if SBP<90 or pulse<50 (config 60); orthostatic BP.",
+                "status": "",
+                "acknowledged_by": None,
+                "acknowledged_at": None,
+            },
         ],
         "suggestions": [
             suggestion(),
-            suggestion(component_id="MED-05", name="Liver tests", contraindication="none", note="", cite="LiverTox kratom", grade="C", because=["Kratom or 7-OH is used daily (25 or more of 30 days)."]),
+            suggestion(
+                component_id="MED-05",
+                name="Liver tests",
+                contraindication="none",
+                note="",
+                cite="LiverTox kratom",
+                grade="C",
+                because=["Kratom or 7-OH is used daily (25 or more of 30 days)."],
+            ),
             suggestion(component_id="CMP-02", name="Yoga", decision="declined", reason="Prefers walking."),
             suggestion(component_id="CMP-01", name="Mindfulness, meditation, breathing", decision="not now"),
         ],

@@ -6,15 +6,24 @@ import uuid
 from decimal import Decimal
 
 import pytest
-from tests.plans.documents import SIGNED_AT, plan
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plans.document import REQUIRED, SCHEMA, DocumentError, build, canonical, load, sha256, signature_hash, verify
+from tests.plans.documents import SIGNED_AT, plan
 
 text = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
-leaves = st.none() | st.booleans() | st.integers() | text | st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9) | st.dates()
-plain = st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abcdef", max_size=4), inner, max_size=4), max_leaves=12)
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | text
+    | st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9)
+    | st.dates()
+)
+plain = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abcdef", max_size=4), inner, max_size=4), max_leaves=12
+)
 
 
 @given(plain)

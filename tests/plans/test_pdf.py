@@ -5,11 +5,11 @@ import io
 import re
 
 import pytest
-from tests.plans.documents import SIGNATURES, SIGNED_AT, goal, intervention, plan, suggestion
 from pypdf import PdfReader
 
 from plans import document, pdf
 from plans.printable import printable
+from tests.plans.documents import SIGNATURES, SIGNED_AT, goal, intervention, plan, suggestion
 
 
 def read(data: bytes) -> list[str]:
@@ -111,6 +111,12 @@ def test_the_patients_copy_is_in_plain_words():
     assert not any(term in said for term in ("Grade D", "CDC 2022", "PV-4", "SF-06", "N1 Withdrawal", "Naloxone in hand today"))
 
 
+def test_what_the_patient_said_about_home_does_not_go_home():
+    flag = plan()["flags"][0] | {"rule": "SF-12", "name": "Home safety", "message": "You told us that you are not safe at home."}
+    assert "not safe at home" in text(pdf.render(plan(flags=[flag]), SIGNATURES))
+    assert "not safe at home" not in text(pdf.render(plan(flags=[flag]), SIGNATURES, copy="patient"))
+
+
 def test_a_reason_for_a_missing_patient_signature_is_printed():
     changed = plan(patient_signature={"status": "declined", "reason": "Wants to think it over."})
     assert "The patient declined to sign. Reason: Wants to think it over." in text(pdf.render(changed, SIGNATURES))
@@ -122,7 +128,7 @@ def test_a_draft_prints_without_signatures():
 
 def test_a_plan_with_nothing_in_it_still_prints():
     parts = ("questionnaires", "scores", "needs", "flags", "suggestions", "undecided", "problems", "deferrals", "unreviewed")
-    empty = plan(**dict.fromkeys(parts, []), level=None, review_on=None, discharge_criteria="")
+    empty = plan(**{part: [] for part in parts}, level=None, review_on=None, discharge_criteria="")
     assert "No goal has been written yet." in text(pdf.render(empty, []))
 
 
@@ -130,7 +136,10 @@ HOSTILE = '#panic("x") *bold* $1/0$ \\ #include "/etc/passwd" <b>&amp;</b> @ref 
 
 
 def test_what_a_person_typed_is_never_read_as_markup():
-    hostile = plan(problems=[{"title": HOSTILE, "source": HOSTILE, "goals": [goal(text=HOSTILE, patient_words=HOSTILE)]}], suggestions=[suggestion(note=HOSTILE)])
+    hostile = plan(
+        problems=[{"title": HOSTILE, "source": HOSTILE, "goals": [goal(text=HOSTILE, patient_words=HOSTILE)]}],
+        suggestions=[suggestion(note=HOSTILE)],
+    )
     said = text(pdf.render(hostile, SIGNATURES))
     assert said.count('#panic("x") *bold* $1/0$') >= 5
 

@@ -1,0 +1,8 @@
+from enum import StrEnum
+
+
+class State(StrEnum):
+    GIVEN = "given"
+    MISSING = "missing"
+    DECLINED = "declined"
+    NA = "na"
