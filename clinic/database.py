@@ -95,6 +95,7 @@ def make_roles(connection) -> None:  # type: ignore[no-untyped-def]
     for role in (OWNER, WEB):
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
             connection.execute(f"CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE")
+            connection.execute(f"GRANT {role} TO CURRENT_USER")
 
 
 def prepare(connection) -> None:  # type: ignore[no-untyped-def]

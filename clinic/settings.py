@@ -228,6 +228,9 @@ STORAGES = {
     },
 }
 
+if STEADY_ENV == "test":  # nothing is collected for tests
+    WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
+
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 

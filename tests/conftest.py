@@ -11,16 +11,21 @@ from tests import databases
 
 databases.prepare()
 
+import django  # noqa: E402
 import pytest  # noqa: E402
+
+django.setup()
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: object) -> Iterator[None]:
     """A clone of the template for this worker, dropped at the end. Replaces pytest-django's, which would migrate as web."""
-    databases.clone()
-    yield
-    from django.db import connections
+    from django.db import connection, connections
 
+    databases.clone()
+    # A worker inherits the controller's settings module, so its settings may have been read before its name was known.
+    connection.settings_dict["NAME"] = databases.NAME
+    yield
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         connections.close_all()
     databases.drop()

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -20,27 +20,25 @@ PREFIX = f"steady_test_{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:6]}"
 RUN = os.environ.setdefault("STEADY_TEST_RUN", str(os.getpid()))
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 NAME = f"{PREFIX}_{RUN}_{WORKER}"
-ADMIN = "STEADY_TEST_ADMIN_URL"
+SERVER = "STEADY_TEST_SERVER"
+EMBEDDED = database.cluster("test").url(database.SUPERUSER, "postgres")
 
 
 def prepare() -> None:
     """Start the server and make the template (the controller alone), then point this process at its own clone's name."""
     if WORKER == "main":
-        _admin_address()
+        _find_server()
         sweep_orphans()
         _make_template()
-    os.environ["DATABASE_URL"] = _address(os.environ[ADMIN], NAME, role=database.WEB)
+    os.environ["DATABASE_URL"] = address(NAME, database.WEB)
 
 
-def _admin_address() -> None:
-    """The address that may create databases: the embedded test server's superuser, or DATABASE_URL's own role."""
+def _find_server() -> None:
+    """The server's address for making databases: DATABASE_OWNER_URL or DATABASE_URL, else this checkout's own test server."""
     outside = os.environ.get("DATABASE_OWNER_URL") or os.environ.get("DATABASE_URL")
-    if outside:
-        os.environ[ADMIN] = outside
-    else:
-        server = database.cluster("test")
-        database.start(server)
-        os.environ[ADMIN] = server.url(database.SUPERUSER, "postgres")
+    if not outside:
+        database.start(database.cluster("test"))
+    os.environ[SERVER] = outside or EMBEDDED
     with admin() as connection:
         try:
             database.make_roles(connection)
@@ -50,15 +48,19 @@ def _admin_address() -> None:
 
 def admin(name: str = "") -> psycopg.Connection:
     """A connection that may create and drop databases."""
-    address = os.environ[ADMIN]
-    return psycopg.connect(_address(address, name) if name else address, autocommit=True)
+    return psycopg.connect(address(name) if name else os.environ[SERVER], autocommit=True)
 
 
-def _address(address: str, name: str, role: str = "") -> str:
-    parts = urlsplit(address)
-    login = parts.netloc.rpartition("@")
-    netloc = f"{role}@{login[2]}" if role and parts.hostname and parts.netloc.find("%2F") >= 0 else parts.netloc
-    return parts._replace(netloc=netloc, path=f"/{quote(name)}").geturl()
+def address(name: str, role: str = "") -> str:
+    """The address of one database, as `role` when one is given.
+
+    On our own server the role logs in itself; on another, whose passwords are not ours, its log-in takes the role on.
+    """
+    server = os.environ[SERVER]
+    if server == EMBEDDED:
+        return database.cluster("test").url(role or database.SUPERUSER, name)
+    query = urlencode({"options": f"-c role={role}"}, quote_via=quote) if role else ""
+    return urlsplit(server)._replace(path=f"/{quote(name)}", query=query).geturl()
 
 
 def _template_name() -> str:
@@ -86,9 +88,9 @@ def _make_template() -> None:
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(building), sql.Identifier(database.OWNER)))
         with admin(building) as inside:
             database.prepare(inside)
-        owner = _address(os.environ[ADMIN], building, role=database.OWNER)
-        environment = os.environ | {"DATABASE_URL": _address(os.environ[ADMIN], building, role=database.WEB), "DATABASE_OWNER_URL": owner}
-        for command in ("migrate", "load_content"):
+        addresses = {"DATABASE_URL": address(building, database.WEB), "DATABASE_OWNER_URL": address(building, database.OWNER)}
+        environment = os.environ | addresses
+        for command in ("migrate",):
             done = subprocess.run(
                 [sys.executable, str(CHECKOUT / "manage.py"), command, "-v", "0"], env=environment, capture_output=True, text=True, check=False
             )
