@@ -147,6 +147,7 @@ class CareTeamForm(forms.Form):
         on_team = episode.care_team.filter(ended_at=None).values("user_id")
         self.fields["user"].queryset = colleagues.exclude(pk__in=on_team).order_by("last_name", "first_name")  # type: ignore[attr-defined]
         self.fields["user"].label_from_instance = lambda user: f"{user} ({user.get_discipline_display()})"  # type: ignore[attr-defined]
+        self.fields["user"].error_messages["invalid_choice"] = "This colleague is on the care team already, or has no role here any more."
         self.helper = _helper("user")
 
 
@@ -160,12 +161,15 @@ class FirstVisitForm(forms.Form):
     """The first administrator and program of a new clinic."""
 
     program_name = forms.CharField(label="Name of the program", max_length=120)
-    first_name = forms.CharField(max_length=150)
-    last_name = forms.CharField(max_length=150)
-    email = forms.EmailField(label="E-mail")
-    username = forms.CharField(label="User name", max_length=150, validators=[User.username_validator])
-    password = forms.CharField(widget=forms.PasswordInput, help_text="At least 12 characters.")
-    password_again = forms.CharField(widget=forms.PasswordInput)
+    first_name = forms.CharField(max_length=150, widget=forms.TextInput(attrs={"autocomplete": "given-name"}))
+    last_name = forms.CharField(max_length=150, widget=forms.TextInput(attrs={"autocomplete": "family-name"}))
+    email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    username = forms.CharField(
+        label="User name", max_length=150, validators=[User.username_validator],
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
+    )  # fmt: skip
+    password = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), help_text="At least 12 characters.")
+    password_again = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

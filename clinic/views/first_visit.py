@@ -16,7 +16,11 @@ def first_visit(request: HttpRequest) -> HttpResponse:
         return redirect("caseload")
     form = FirstVisitForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        actions.first_visit(**form.values())
+        try:
+            actions.first_visit(**form.values())
+        except ValueError as done_already:
+            messages.warning(request, str(done_already))
+            return redirect("account_login")
         messages.success(request, "Your program is ready. Log in, then add your colleagues in the administration.")
         return redirect("account_login")
     return render(request, "clinic/first_visit.html", {"form": form}, status=422 if form.errors else 200)

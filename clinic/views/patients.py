@@ -1,17 +1,20 @@
 """Registration, search and demographics."""
 
+import datetime
 import uuid
+from typing import NamedTuple
 
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.formats import date_format
 
 from clinic import actions, audit
 from clinic.forms import PatientForm, RegistrationForm, SearchForm
-from clinic.models import Episode, Patient
+from clinic.models import Episode, Patient, User
 from clinic.permissions import Refused, requires
-from clinic.views.reach import open_episode
+from clinic.views.reach import about, open_episode, within
 
 RESULTS = 25
 # A possible duplicate collides with a row that is there; nothing is refused, and having read it stays recorded.
@@ -33,7 +36,17 @@ def register(request: HttpRequest) -> HttpResponse:
             return redirect("chart", episode_id=episode.public_id)
         audit.read(request, *duplicates, reason="possible duplicates shown on registration")
     status = 422 if form.errors else CONFLICT if duplicates else 200
-    return render(request, "clinic/register.html", {"form": form, "duplicates": duplicates}, status=status)
+    context = {"form": form, "duplicates": _with_chart(request, duplicates)}
+    return render(request, "clinic/register.html", context, status=status)
+
+
+def _with_chart(request: HttpRequest, patients: list[Patient]) -> list[tuple[Patient, uuid.UUID | None]]:
+    """Each patient with the latest episode whose chart this user may open, so that a found duplicate is a way on."""
+    if not patients:
+        return []
+    episodes = Episode.objects.visible_to(request.user, "chart.view").filter(patient__in=patients)  # type: ignore[arg-type]
+    charts = dict(episodes.order_by("opened_at").values_list("patient_id", "public_id"))
+    return [(patient, charts.get(patient.pk)) for patient in patients]
 
 
 @requires("patient.search")
@@ -42,8 +55,21 @@ def search(request: HttpRequest) -> HttpResponse:
     found: list[Episode] = []
     if form.is_valid() and form.cleaned_data["q"]:
         found = _find(request, form.cleaned_data["q"])
-        audit.read(request, *{episode.patient for episode in found}, reason="search")
-    return render(request, "clinic/search.html", {"form": form, "found": found, "asked": bool(request.GET.get("q"))})
+        audit.read(request, *{episode.patient for episode in found[:RESULTS]}, reason="search")
+    context = {
+        "form": form,
+        "found": _with_door(request.user, found[:RESULTS]),  # type: ignore[arg-type]
+        "more": len(found) > RESULTS,
+        "results": RESULTS,
+        "asked": bool(form.is_valid() and form.cleaned_data["q"]),
+    }
+    return render(request, "clinic/search.html", context)
+
+
+def _with_door(user: User, episodes: list[Episode]) -> list[tuple[Episode, str]]:
+    """Each episode with the page this user may open: "chart", else "trail", else an empty string."""
+    charts, trails = within(user, "chart.view", episodes), within(user, "audit.view", episodes)
+    return [(found, "chart" if found.pk in charts else "trail" if found.pk in trails else "") for found in episodes]
 
 
 def _find(request: HttpRequest, text: str) -> list[Episode]:
@@ -57,27 +83,28 @@ def _find(request: HttpRequest, text: str) -> list[Episode]:
         )
     episodes = Episode.objects.visible_to(request.user, "patient.search")  # type: ignore[arg-type]
     match = episodes.filter(names | Q(patient__record_number__iexact=text)).select_related("patient", "program")
-    return list(match.order_by("patient__legal_last_name", "patient__legal_first_name", "-opened_at")[:RESULTS])
+    return list(match.order_by("patient__legal_last_name", "patient__legal_first_name", "-opened_at")[: RESULTS + 1])
 
 
 @requires("patient.edit")
 def demographics(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     episode = open_episode(request, episode_id)
-    patient = episode.patient
-    form = PatientForm(request.POST or None, instance=Patient.objects.get(pk=patient.pk))
-    conflict = None
+    form = PatientForm(request.POST or None, instance=Patient.objects.get(pk=episode.patient_id))
+    # What was typed was typed over this state; only a conflict that has been shown moves it on.
+    version = _version(request) if request.method == "POST" else episode.patient.version
+    conflict: list[Difference] = []
     if request.method == "POST" and form.is_valid():
         try:
-            actions.update_patient(
-                by=request.user, patient=patient, values=form.patient_values(), version=_version(request)  # type: ignore[arg-type]
-            )
-            messages.success(request, "Saved.")
-            return redirect("chart", episode_id=episode.public_id)
+            values = form.patient_values()
+            actions.update_patient(by=request.user, patient=episode.patient, values=values, version=version)  # type: ignore[arg-type]
         except actions.Stale as stale:
             conflict = _differences(form, stale.current)
-            patient = stale.current
+            version, episode.patient = stale.current.version, stale.current
+        if not conflict:  # also when somebody else saved the very same
+            messages.success(request, "Saved.")
+            return redirect("chart", episode_id=episode.public_id)
     status = CONFLICT if conflict else 422 if form.errors else 200
-    context = {"form": form, "episode": episode, "patient": patient, "conflict": conflict}
+    context = about(request.user, episode) | {"form": form, "version": version, "conflict": conflict}  # type: ignore[arg-type]
     return render(request, "clinic/demographics.html", context, status=status)
 
 
@@ -88,10 +115,29 @@ def _version(request: HttpRequest) -> int:
     return int(text)
 
 
-def _differences(form: PatientForm, current: Patient) -> list[tuple[str, object, object]]:
-    """(label, saved by somebody else, typed here) for each field in which the two differ."""
+class Difference(NamedTuple):
+    """One field in which the saved row and the form differ, in words; `anchor` is the id of the field on the page."""
+
+    anchor: str
+    label: str
+    saved: str
+    typed: str
+
+
+def _differences(form: PatientForm, current: Patient) -> list[Difference]:
     return [
-        (form.fields[name].label or name, getattr(current, name), typed)
+        Difference(form[name].id_for_label, form[name].label, _in_words(current, name), _in_words(form.instance, name))
         for name, typed in form.patient_values().items()
         if getattr(current, name) != typed
     ]
+
+
+def _in_words(patient: Patient, name: str) -> str:
+    """The value as a person reads it: the label of a choice, yes or no, an unambiguous date, or that it is empty."""
+    value = getattr(patient, name)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime.date):
+        return date_format(value)
+    display = getattr(patient, f"get_{name}_display", None)
+    return (display() if display else value) or "(empty)"

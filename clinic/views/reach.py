@@ -1,12 +1,16 @@
 """Opening a row of the URL: in reach and audited, or the same 404 as a row that does not exist."""
 
 import uuid
+from collections.abc import Iterable
+from typing import Any
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 
 from clinic import audit
-from clinic.models import Episode
+from clinic.models import Episode, User
+from clinic.permissions import may, minimum_only
 
 
 def open_episode(request: HttpRequest, episode_id: uuid.UUID, *, audited: bool = True) -> Episode:
@@ -16,3 +20,25 @@ def open_episode(request: HttpRequest, episode_id: uuid.UUID, *, audited: bool =
     if audited:
         audit.read(request, episode.patient)
     return episode
+
+
+def within(user: User, action: str, episodes: Iterable[Episode]) -> set[int]:
+    """The ids of those episodes that are in this user's reach for another action: one query, however many they are."""
+    ids = [episode.pk for episode in episodes]
+    if not ids or not may(user, action):
+        return set()
+    return set(Episode.objects.visible_to(user, action).filter(pk__in=ids).values_list("pk", flat=True))
+
+
+def about(user: User, episode: Episode) -> dict[str, Any]:
+    """What the patient header of a page takes. Without the chart in reach it says who, and nothing of what is in it."""
+    context: dict[str, Any] = {"episode": episode, "patient": episode.patient}
+    if not within(user, "chart.view", [episode]):
+        return context
+    full = not minimum_only(user, "chart.view", episode.program_id)
+    waiting = f"{episode.unacknowledged} to acknowledge" if full and episode.unacknowledged else ""
+    return context | {
+        "chart_url": reverse("chart", kwargs={"episode_id": episode.public_id}),
+        "stage": episode.get_stage_display(),
+        "alerts": [{"level": episode.acuity_word, "text": waiting}] if episode.acuity else [],
+    }
