@@ -1,9 +1,11 @@
 """The embedded PostgreSQL: found, started and stopped with its own binaries, for trial and for tests.
 
 No Django in here. `ensure()` leaves DATABASE_URL (the web role) and DATABASE_OWNER_URL (the owner) in the environment;
-when DATABASE_URL is set already, an outside server is used and nothing is started.
+when DATABASE_URL is set already, an outside server is used and nothing is started. Whoever uses a server holds a lock
+on it; the last one to leave stops it.
 """
 
+import atexit
 import fcntl
 import hashlib
 import importlib.util
@@ -15,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -24,6 +27,9 @@ EXTENSIONS = ("fuzzystrmatch", "pg_trgm", "unaccent", "btree_gist")
 IMPOSSIBLE_PID = "999999999"
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "60"}
+
+
+_held: "dict[Cluster, IO[str]]" = {}
 
 
 class DatabaseProblem(RuntimeError):
@@ -55,21 +61,22 @@ class Cluster:
 
 
 def cluster(purpose: str) -> Cluster:
-    """The cluster of this checkout for `demo` (durable) or `test` (fast)."""
-    home = Path(os.environ.get("STEADY_DATA") or CHECKOUT / ".data")
+    """The cluster of this checkout for `demo`, `own` (a trial without the demo; both durable) or `test` (fast)."""
     settings = FAST if purpose == "test" else DURABLE
-    return Cluster(home / f"postgres-{purpose}", tuple(settings.items()))
+    return Cluster(home() / f"postgres-{purpose}", tuple(settings.items()))
 
 
-def ensure(purpose: str = "demo") -> bool:
-    """Make sure a database answers and its addresses are in the environment. True when a server was started for it.
+def home() -> Path:
+    """Where this checkout keeps its data: .data, or STEADY_DATA."""
+    return Path(os.environ.get("STEADY_DATA") or CHECKOUT / ".data").resolve()
 
-    Raises DatabaseProblem with a sentence.
-    """
+
+def ensure(purpose: str = "demo") -> None:
+    """Make sure a database answers and its addresses are in the environment. Raises DatabaseProblem with a sentence."""
     if os.environ.get("DATABASE_URL"):
-        return False
+        return
     server = cluster(purpose)
-    started = start(server)
+    start(server)
     with _connect(server.conninfo()) as connection:
         make_roles(connection)
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
@@ -78,7 +85,6 @@ def ensure(purpose: str = "demo") -> bool:
         prepare(connection)
     os.environ["DATABASE_URL"] = server.url(WEB)
     os.environ["DATABASE_OWNER_URL"] = server.url(OWNER)
-    return started
 
 
 def _connect(conninfo: str):  # type: ignore[no-untyped-def]
@@ -117,13 +123,14 @@ def binaries() -> Path:
     return folder
 
 
-def start(server: Cluster) -> bool:
-    """Start the cluster unless it runs. True when this call started it."""
+def start(server: Cluster) -> None:
+    """Start the cluster unless it runs, and hold it until this process ends."""
     server.data.parent.mkdir(parents=True, exist_ok=True)
     with _locked(server):
+        _hold(server)
         _make_socket_folder(server)
         if running(server):
-            return False
+            return
         if not server.data.exists():
             _initialize(server)
         _check_version(server)
@@ -136,13 +143,27 @@ def start(server: Cluster) -> bool:
         command = ["pg_ctl", "start", "-w", "-t", "60", "-D", str(server.data), "-l", str(server.log), "-o", flags]
         if _run(command).returncode != 0:
             raise DatabaseProblem(f"The embedded database did not start. Its log, {server.log}, ends:\n{_tail(server.log)}")
-        return True
 
 
-def stop(server: Cluster) -> None:
-    """Stop the cluster in an orderly way; a cluster that does not run is left alone."""
-    if running(server):
-        _run(["pg_ctl", "stop", "-w", "-m", "fast", "-D", str(server.data)])
+def _hold(server: Cluster) -> None:
+    """Share a lock that the kernel takes back however this process ends."""
+    if server not in _held:
+        _held[server] = open(server.data.parent / f"{server.data.name}.users", "w")  # noqa: SIM115 held on purpose
+        fcntl.flock(_held[server], fcntl.LOCK_SH)
+        atexit.register(leave, server, os.getpid())
+
+
+def leave(server: Cluster, process: int) -> None:
+    """Give up this process's hold; stop the cluster when nobody else holds it. A fork of the process leaves nothing."""
+    if os.getpid() != process or server not in _held:
+        return
+    with _locked(server), _held.pop(server) as users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if running(server):
+            _run(["pg_ctl", "stop", "-w", "-m", "fast", "-D", str(server.data)])
 
 
 def running(server: Cluster) -> bool:
@@ -230,8 +251,10 @@ def _run(command: list[str], *, keep: bool = False) -> subprocess.CompletedProce
         reach = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
         command = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *reach, *command]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if keep else {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.run(command, cwd="/", env=environment, stdin=subprocess.DEVNULL, text=True, check=False, **output)  # type: ignore[call-overload, no-any-return]
+    output, error = (subprocess.PIPE, subprocess.STDOUT) if keep else (subprocess.DEVNULL, subprocess.DEVNULL)
+    return subprocess.run(
+        command, cwd="/", env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=error, text=True, check=False
+    )
 
 
 @contextmanager

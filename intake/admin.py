@@ -16,7 +16,10 @@ class InstrumentAdmin(Guarded):
     view_action, edit_action = "questionnaire.import", "questionnaire.publish"
     list_display = ("title", "code", "version", "licence_status", "active", "permission_reference")
     list_filter = ("licence_status", "active")
-    fields = ("title", "code", "url", "version", "sha256", "licence_status", "credit_line", "active", "permission_reference", "permission_date")
+    fields = (
+        "title", "code", "url", "version", "sha256", "licence_status", "credit_line",
+        "active", "permission_reference", "permission_date",
+    )  # fmt: skip
     readonly_fields = ("title", "code", "url", "version", "sha256", "licence_status", "credit_line")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -12,6 +12,7 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from intake.answers import State
 
@@ -20,7 +21,7 @@ Truth = bool | None
 MAX_LENGTH = 2000  # characters: longer than any rule, short enough that parsing stays cheap
 MAX_DEPTH = 20
 
-COMPARISONS: dict[type[ast.cmpop], Callable[[object, object], bool]] = {
+COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,

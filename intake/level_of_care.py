@@ -69,7 +69,10 @@ def need_tables() -> tuple[NeedTable, ...]:
 @cache
 def level_rules() -> Mapping[str, tuple[Condition, tuple[Choice, ...]]]:
     """L1 to L15 in order: when each applies and the level it gives. Raises ContentError."""
-    rules = {row["rule"]: (condition(row["if"], f"{FILE}, {row['rule']}"), choices(row["then"], f"{FILE}, {row['rule']}")) for row in read(FILE)["levels"]}
+    rules = {}
+    for row in read(FILE)["levels"]:
+        where = f"{FILE}, {row['rule']}"
+        rules[row["rule"]] = (condition(row["if"], where), choices(row["then"], where))
     unlabelled = {choice.value for _, rows in rules.values() for choice in rows} - set(levels())
     if unlabelled:
         raise ContentError(f"{FILE}: no label for level {', '.join(sorted(unlabelled))}")

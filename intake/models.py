@@ -116,7 +116,7 @@ class Answer(ClinicalModel):
 class AssessmentQuerySet(ClinicalQuerySet):
     def latest_of(self, episode: Episode) -> "Assessment | None":
         """The newest assessment of the episode, provisional or not."""
-        return self.filter(episode=episode).order_by("-at", "-id").first()
+        return self.filter(episode=episode).order_by("-at", "-id").first()  # type: ignore[return-value]
 
 
 class Assessment(Immutable, ClinicalModel):
@@ -187,7 +187,9 @@ class Flag(ClinicalModel):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     episode = models.ForeignKey(Episode, on_delete=models.PROTECT, related_name="flags")
-    assessment = models.ForeignKey(Assessment, on_delete=models.PROTECT, related_name="flags", null=True, help_text="Empty while raised from a draft.")
+    assessment = models.ForeignKey(
+        Assessment, on_delete=models.PROTECT, related_name="flags", null=True, help_text="Empty while raised from a draft."
+    )
     rule_id = models.CharField(max_length=10)
     name = models.CharField(max_length=120)
     severity = models.PositiveSmallIntegerField(choices=Severity)
@@ -243,7 +245,8 @@ class Medicine(models.Model):
 class RuleSettingQuerySet(models.QuerySet):
     def current(self) -> "dict[str, RuleSetting]":
         """The latest row of each rule or component that has one."""
-        return {row.rule_id: row for row in self.order_by("rule_id", "-id").distinct("rule_id")}
+        latest = self.order_by("rule_id", "-id").distinct("rule_id")
+        return {row.rule_id: row for row in latest}  # type: ignore[attr-defined, misc]
 
 
 class RuleSetting(Immutable):

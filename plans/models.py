@@ -16,7 +16,7 @@ from intake.models import Assessment
 class PlanQuerySet(ClinicalQuerySet):
     def open_of(self, episode: Episode) -> "Plan | None":
         """The draft of the episode, if one is being written."""
-        return self.filter(episode=episode, status=Plan.Status.DRAFT).first()
+        return self.filter(episode=episode, status=Plan.Status.DRAFT).first()  # type: ignore[return-value]
 
 
 class Plan(ClinicalModel):
@@ -171,7 +171,7 @@ class Deferral(PlanRow):
 class SignedPlanQuerySet(ClinicalQuerySet):
     def in_force(self, episode: Episode) -> "SignedPlan | None":
         """The newest signed version of the episode."""
-        return self.filter(episode=episode).order_by("-number").first()
+        return self.filter(episode=episode).order_by("-number").first()  # type: ignore[return-value]
 
     def history(self, episode: Episode) -> Self:
         return self.filter(episode=episode).order_by("-number")

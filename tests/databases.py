@@ -82,18 +82,17 @@ def _make_template() -> None:
     with admin() as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             return
-        for (old,) in connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{PREFIX}_template_"]).fetchall():
+        for old in _names(connection, f"{PREFIX}_template_"):
             _drop(connection, old)
         building = f"{PREFIX}_{RUN}_building"
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(building), sql.Identifier(database.OWNER)))
+        _create(connection, building, "template0")
         with admin(building) as inside:
             database.prepare(inside)
         addresses = {"DATABASE_URL": address(building, database.WEB), "DATABASE_OWNER_URL": address(building, database.OWNER)}
         environment = os.environ | addresses
         for command in ("migrate",):
-            done = subprocess.run(
-                [sys.executable, str(CHECKOUT / "manage.py"), command, "-v", "0"], env=environment, capture_output=True, text=True, check=False
-            )
+            manage = [sys.executable, str(CHECKOUT / "manage.py"), command, "-v", "0"]
+            done = subprocess.run(manage, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise SystemExit(f"manage.py {command} failed on the template database:\n{done.stdout}\n{done.stderr}")
         connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(building), sql.Identifier(name)))
@@ -103,8 +102,7 @@ def clone() -> None:
     """This worker's database, fresh from the template."""
     with admin() as connection:
         _drop(connection, NAME)
-        template = sql.Identifier(os.environ["STEADY_TEST_TEMPLATE"])
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(sql.Identifier(NAME), template, sql.Identifier(database.OWNER)))
+        _create(connection, NAME, os.environ["STEADY_TEST_TEMPLATE"])
 
 
 def drop() -> None:
@@ -112,14 +110,23 @@ def drop() -> None:
         _drop(connection, NAME)
 
 
+def _create(connection: psycopg.Connection, name: str, template: str) -> None:
+    names = [sql.Identifier(part) for part in (name, template, database.OWNER)]
+    connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*names))
+
+
 def _drop(connection: psycopg.Connection, name: str) -> None:
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _names(connection: psycopg.Connection, prefix: str) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [prefix])]
 
 
 def sweep_orphans() -> None:
     """Drop the databases of runs whose process is gone."""
     with admin() as connection:
-        for (name,) in connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{PREFIX}_"]).fetchall():
+        for name in _names(connection, f"{PREFIX}_"):
             run = name.removeprefix(f"{PREFIX}_").split("_")[0]
             if run.isdigit() and not Path(f"/proc/{run}").exists():
                 _drop(connection, name)

@@ -1,7 +1,6 @@
 """Staff, programs, and which role a person holds in which program."""
 
 import uuid
-from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -71,7 +70,9 @@ class Program(models.Model):
         help_text="Shown wherever somebody reports thoughts of suicide.",
     )
     duty_phone = models.CharField(max_length=40, blank=True, help_text="The clinician on duty, shown on safety banners.")
-    duty_team = models.ManyToManyField(User, blank=True, related_name="duty_programs", help_text="Joins the care team of every new patient.")
+    duty_team = models.ManyToManyField(
+        User, blank=True, related_name="duty_programs", help_text="Joins the care team of every new patient."
+    )
     active = models.BooleanField(default=True)
 
     def __str__(self) -> str:

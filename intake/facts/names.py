@@ -29,7 +29,8 @@ def _facts() -> dict[str, Fact]:
     for tag, label in data["classes"].items():
         facts[f"medclass_{tag}"] = _fact(f"medclass_{tag}", {"kind": "bool", "from": "medicines", "label": label})
     for code, row in data["instruments"].items():
-        facts[f"in_packet_{code}"] = _fact(f"in_packet_{code}", {"kind": "bool", "from": code, "label": f"{row['name']} is part of the packet"})
+        label = f"{row['name']} is part of the packet"
+        facts[f"in_packet_{code}"] = _fact(f"in_packet_{code}", {"kind": "bool", "from": code, "label": label})
     for code in SCORED:
         label = f"{data['instruments'][code]['name']} incomplete"
         facts[f"incomplete_{code}"] = _fact(f"incomplete_{code}", {"kind": "bool", "from": code, "label": label})

@@ -74,7 +74,8 @@ def test_every_url_as_every_role(house: House, role: str) -> None:
                 hidden = [word for word, holds in zip(CANARIES, _seen(house, cell), strict=True) if not holds]
                 leaks = [word for word in hidden if word in body]
                 if not fine or leaks:
-                    wrong.append(f"{method.upper()} /{path} as {role} on {scope or '-'}: {response.status_code}, cell {cell}, leaks {leaks}")
+                    asked = f"{method.upper()} /{path} as {role} on {scope or '-'}"
+                    wrong.append(f"{asked}: {response.status_code}, cell {cell}, leaks {leaks}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -53,7 +53,9 @@ def test_nothing_clinical_is_ever_deleted(db: None, table: str) -> None:
     assert refused(f'ALTER TABLE "{table}" DISABLE TRIGGER steady_change')
 
 
-@pytest.mark.parametrize("verb", ["INSERT INTO clinic_change (id) VALUES (1)", "UPDATE clinic_change SET at = at", "DELETE FROM clinic_change"])
+@pytest.mark.parametrize(
+    "verb", ["INSERT INTO clinic_change (id) VALUES (1)", "UPDATE clinic_change SET at = at", "DELETE FROM clinic_change"]
+)
 def test_changes_are_the_databases_alone(db: None, verb: str) -> None:
     assert refused(verb)
 

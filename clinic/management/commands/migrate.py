@@ -18,4 +18,4 @@ class Command(Migrate):
         with connection.cursor() as cursor:
             raised = walls.raise_walls(cursor)
         if not raised:
-            self.stderr.write(f"There is no role {walls.WEB_ROLE} here, so the web role's privileges were not set. See the README, “Your own server”.")
+            self.stderr.write(f"There is no role {walls.WEB_ROLE} here, so no privileges were set. See the README, “Your own server”.")

@@ -1,0 +1,131 @@
+"""Steady on this machine for trial: what `bin/run` starts, and stops again.
+
+The owner migrates, content and demo data are loaded, gunicorn serves as the web role. Needs no Django itself.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import errno
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from clinic import database
+
+HOST = "127.0.0.1"
+START_SECONDS = 30
+SERVER = ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60", "--log-level", "warning"]
+
+
+class TrialProblem(RuntimeError):
+    """Steady cannot start; the message is a sentence for the person at the terminal."""
+
+
+def main() -> None:
+    options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _serve(options.port, demo=options.demo)
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    except (TrialProblem, database.DatabaseProblem) as problem:
+        sys.exit(str(problem))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            sys.exit("The disk is full. Free some space and start again; nothing that was saved is lost.")
+        raise
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bin/run", description="Start Steady on this machine.")
+    parser.add_argument("--port", type=int, default=8000, help="the port to serve on (default 8000)")
+    parser.add_argument("--no-demo", dest="demo", action="store_false", help="an empty clinic of your own, without demo people")
+    options = parser.parse_args()
+    if not 1 <= options.port <= 65535:
+        parser.error(f"--port {options.port}: choose a port between 1 and 65535.")
+    return options
+
+
+def _serve(port: int, *, demo: bool) -> None:
+    _check_port(port)
+    _say("Starting the database ...")
+    database.ensure("demo" if demo else "own")
+    os.environ["STEADY_SECRET_KEY"] = os.environ.get("STEADY_SECRET_KEY") or _secret_key()
+    os.environ["STEADY_DEMO"] = str(int(demo))
+    _manage("Bringing its tables up to date ...", "migrate")
+    _manage("Loading questionnaires ...", "load_content")
+    _manage("Collecting static files ...", "collectstatic", "--no-input")
+    if demo:
+        _manage("Loading the demo clinic ...", "load_demo", shown=True)
+    command = [sys.executable, "-m", "gunicorn", "clinic.wsgi", "--bind", f"{HOST}:{port}", *SERVER]
+    server = subprocess.Popen(command, preexec_fn=_end_with_parent)
+    try:
+        _wait_until_ready(server, port)
+        _say(f"\nSteady is ready: http://{HOST}:{port}/   (Ctrl-C stops it)")
+        raise TrialProblem(f"The web server ended by itself (code {server.wait()}).")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            raise TrialProblem(f"Port {port} {reason}. Choose another one: bin/run --port {min(port + 1, 65535)}") from None
+
+
+def _secret_key() -> str:
+    """The trial's own key, kept beside its data: log-ins and authenticator secrets outlive a restart."""
+    file = database.home() / "secret-key"
+    if not file.exists():
+        with contextlib.suppress(FileExistsError), open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as handle:
+            handle.write(secrets.token_urlsafe(64))
+    return file.read_text()
+
+
+def _manage(saying: str, *arguments: str, shown: bool = False) -> None:
+    """One management command in a process of its own; what it says is shown when it fails."""
+    _say(saying)
+    command = [sys.executable, str(database.CHECKOUT / "manage.py"), *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        if "No space left on device" in done.stdout:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        raise TrialProblem(f"`manage.py {arguments[0]}` failed:\n{done.stdout}")
+    if shown:
+        _say(done.stdout.rstrip())
+
+
+def _wait_until_ready(server: subprocess.Popen, port: int) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and server.poll() is None:
+        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=2):
+            return
+        time.sleep(0.1)
+    raise TrialProblem("The web server did not become ready; its own words are above.")
+
+
+def _end_with_parent() -> None:
+    """On Linux a kill -9 of this process ends the web server too, so that the port is free for the next start."""
+    if Path("/proc/self").exists():
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
+
+
+if __name__ == "__main__":
+    main()
