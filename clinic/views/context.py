@@ -12,6 +12,7 @@ def steady(request: HttpRequest) -> dict:
         return {"demo": settings.DEMO}
     return {
         "demo": settings.DEMO,
+        "can_open_caseload": may(user, "chart.view"),
         "can_register": may(user, "patient.register"),
         "can_search": may(user, "patient.search"),
         "can_administer": user.is_staff,

@@ -51,9 +51,11 @@ def _with_chart(request: HttpRequest, patients: list[Patient]) -> list[tuple[Pat
 
 @requires("patient.search")
 def search(request: HttpRequest) -> HttpResponse:
-    form = SearchForm(request.GET)
+    # Posted, because a name in an address ends up in histories and logs.
+    form = SearchForm(request.POST or None)
     found: list[Episode] = []
-    if form.is_valid() and form.cleaned_data["q"]:
+    asked = form.is_valid() and bool(form.cleaned_data["q"])
+    if asked:
         found = _find(request, form.cleaned_data["q"])
         audit.read(request, *{episode.patient for episode in found[:RESULTS]}, reason="search")
     context = {
@@ -61,9 +63,9 @@ def search(request: HttpRequest) -> HttpResponse:
         "found": _with_door(request.user, found[:RESULTS]),  # type: ignore[arg-type]
         "more": len(found) > RESULTS,
         "results": RESULTS,
-        "asked": bool(form.is_valid() and form.cleaned_data["q"]),
+        "asked": asked,
     }
-    return render(request, "clinic/search.html", context)
+    return render(request, "clinic/search.html", context, status=422 if form.errors else 200)
 
 
 def _with_door(user: User, episodes: list[Episode]) -> list[tuple[Episode, str]]:
