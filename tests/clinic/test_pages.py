@@ -1,0 +1,347 @@
+"""The pages of the ground floor, as each person meets them."""
+
+import datetime
+import re
+import uuid
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from clinic import actions
+from clinic.models import CareTeamMember, Episode, Patient, User
+from clinic.transaction import acting
+from tests.people import House, make_episode, make_house, make_user
+
+REASON = "Suicide screen positive, acute"
+REGISTRATION = {
+    "legal_first_name": "Ana", "legal_last_name": "Rivera", "birth_date": "1990-02-03", "sex_at_birth": "F", "language": "English",
+    "preferred_contact": "phone", "referral_source": "self", "presenting_reason": "Wants help with kratom <shots>",
+}  # fmt: skip
+
+
+@pytest.fixture
+def house(db: None) -> House:
+    return make_house()
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def words(html: str) -> str:
+    """What a person reads: the text of main, without tags and with single blanks."""
+    main = html.partition("<main")[2].partition("</main>")[0]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", main))
+
+
+def page_of(name: str, episode: Episode) -> str:
+    return reverse(name, kwargs={"episode_id": episode.public_id})
+
+
+def summarize(episode: Episode, acuity: tuple[int, str, int], due: tuple[datetime.date | None, str] = (None, "")) -> None:
+    with acting(None, "intake.submit"):
+        scores = {"phq9": {"label": "PHQ-9", "value": 17, "band": "moderately severe"}}
+        actions.update_summary(episode=episode, acuity=acuity, due=due, scores=scores)
+
+
+# Caseload
+
+
+def test_the_caseload_is_most_acute_first_with_the_reason(house: House) -> None:
+    with acting(house.staff["supervisor"], "care_team.assign"):
+        actions.join_care_team(by=house.staff["supervisor"], episode=house.other, user=house.staff["nurse"])
+    yesterday = timezone.localdate() - datetime.timedelta(days=1)
+    summarize(house.other, (4, REASON, 2), (yesterday, "Acknowledge the flag"))
+    page = words(client_of(house.staff["nurse"]).get("/caseload/").content.decode())
+    assert page.index("Othercanary") < page.index("Minecanary")
+    for text in (
+        "Critical",
+        REASON,
+        "2 flags to acknowledge",
+        "Overdue",
+        "PHQ-9 17 moderately severe",
+        "Acknowledge the flag",
+        "Begin the intake",
+    ):
+        assert text in page
+    assert page.count("Overdue") == 1
+    assert "Program" not in page, "there is one program only"
+
+
+@pytest.mark.parametrize("role", ["intake", "peer"])
+def test_minimum_fields_show_that_there_is_a_flag_and_not_why(house: House, role: str) -> None:
+    summarize(house.mine, (4, REASON, 2), (timezone.localdate(), "Begin the intake"))
+    page = words(client_of(house.staff[role]).get("/caseload/").content.decode())
+    for text in ("Minecanary", "Critical", "Registered", "3 Feb 1990", house.mine.patient.record_number, "Begin the intake"):
+        assert text in page
+    for hidden in (REASON, "to acknowledge", "PHQ-9", "Scores"):
+        assert hidden not in page
+
+
+def test_two_programs_show_which_is_which_and_each_its_own_fields(house: House) -> None:
+    both = make_user("both", ("intake", house.program), ("supervisor", house.elsewhere))
+    for episode in (house.mine, house.foreign):
+        summarize(episode, (3, REASON, 0))
+    page = words(client_of(both).get("/caseload/").content.decode())
+    assert "Riverside outpatient" in page
+    assert "Hillside residential" in page
+    assert page.count(REASON) == 1
+    assert "Not shown to your role here" in page
+
+
+def test_an_empty_caseload_says_what_to_do_next(house: House) -> None:
+    register, ask = make_user("new1", ("nurse", house.program)), make_user("new2", ("peer", house.program))
+    assert "Register a patient" in words(client_of(register).get("/caseload/").content.decode())
+    assert "can put you on it" in words(client_of(ask).get("/caseload/").content.decode())
+
+
+def test_everybody_has_a_page_to_land_on(house: House) -> None:
+    for role, user in house.staff.items():
+        response = client_of(user).get("/", follow=True)
+        assert response.status_code == 200, role
+
+
+def test_markup_in_names_is_text(house: House) -> None:
+    make_episode(house.staff["intake"], house.program, last_name="<script>alert(1)</script>", preferred_name='"><b>x')
+    client = client_of(house.staff["intake"])
+    for html in (client.get("/caseload/").content.decode(), client.post("/patients/", {"q": "<script>"}).content.decode()):
+        assert "&lt;script&gt;alert(1)" in html
+        assert "<script>alert" not in html
+        assert "<b>x" not in html
+
+
+@pytest.mark.parametrize(
+    ("role", "address", "data"),
+    [
+        ("supervisor", "/caseload/", None),
+        ("nurse", "/caseload/", None),
+        ("supervisor", "/patients/", {"q": "Many"}),
+        ("nurse", "/patients/", {"q": "Many"}),
+        ("privacy_auditor", "/patients/", {"q": "Many"}),
+    ],
+)
+def test_as_many_queries_for_twenty_as_for_one(house: House, role: str, address: str, data: dict[str, str] | None) -> None:
+    house.program.duty_team.add(house.staff["nurse"])
+    client = client_of(house.staff[role])
+    counts = []
+    for how_many in (1, 19):
+        for number in range(how_many):
+            make_episode(house.staff["intake"], house.program, last_name=f"Many{how_many}{number}")
+        with CaptureQueriesContext(connection) as queries:
+            response = client.post(address, data) if data else client.get(address)
+        assert response.content.count(b"Ana Many") >= how_many
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+# Registration
+
+
+def test_a_person_is_registered_once_however_often_it_is_sent(house: House) -> None:
+    client = client_of(house.staff["intake"])
+    form = {**REGISTRATION, "program": str(house.program.pk), "key": str(uuid.uuid4())}
+    first, second = (client.post("/patients/register/", form) for _ in range(2))
+    assert first.status_code == second.status_code == 302
+    assert first["Location"] == second["Location"]
+    assert Patient.objects.filter(legal_last_name="Rivera").count() == 1
+
+
+def test_a_possible_duplicate_asks_and_the_answer_goes_on(house: House) -> None:
+    twin = make_episode(house.staff["intake"], house.program, last_name="Ryvera", preferred_name="Annie").patient
+    client = client_of(house.staff["intake"])
+    assert "different_person" not in client.get("/patients/register/").content.decode()
+    form = {**REGISTRATION, "program": str(house.program.pk), "key": str(uuid.uuid4())}
+    response = client.post("/patients/register/", form)
+    html = response.content.decode()
+    assert response.status_code == 409
+    assert "Annie Ryvera" in words(html)
+    assert twin.record_number in words(html)
+    assert form["key"] in html, "the key of the registration is kept"
+    assert "Wants help with kratom &lt;shots&gt;" in html, "what was typed is kept"
+    assert 'name="different_person"' in html
+    assert not Patient.objects.filter(legal_last_name="Rivera").exists()
+    assert client.post("/patients/register/", form | {"different_person": "on"}).status_code == 302
+    assert Patient.objects.filter(legal_last_name="Rivera").count() == 1
+
+
+def test_an_incomplete_registration_links_each_field_and_keeps_the_rest(house: House) -> None:
+    response = client_of(house.staff["intake"]).post(
+        "/patients/register/", {**REGISTRATION, "program": str(house.program.pk), "key": str(uuid.uuid4()), "birth_date": "2999-01-01"}
+    )
+    html = response.content.decode()
+    assert response.status_code == 422
+    assert re.search(r'<a href="#id_birth_date">Birth date</a>: The birth date lies in the future', html)
+    assert 'value="Rivera"' in html
+    assert 'value="2999-01-01"' in html
+
+
+# Search
+
+
+def test_search_leads_to_the_chart_to_the_trail_or_says_why_not(house: House) -> None:
+    found = client_of(house.staff["nurse"]).post("/patients/", {"q": "minecan"}).content.decode()
+    assert page_of("chart", house.mine) in found
+    beyond = client_of(house.staff["nurse"]).post("/patients/", {"q": "othercan"}).content.decode()
+    assert "Othercanary" in beyond
+    assert str(house.other.public_id) not in beyond
+    assert "You are not on this care team" in words(beyond)
+    auditor = client_of(house.staff["privacy_auditor"]).post("/patients/", {"q": "Minecanary"}).content.decode()
+    assert page_of("trail", house.mine) in auditor
+    assert f'"{page_of("chart", house.mine)}"' not in auditor
+    assert "Registered" not in words(auditor)
+
+
+def test_search_by_record_number_nothing_found_and_nothing_asked(house: House) -> None:
+    client = client_of(house.staff["intake"])
+    assert "Minecanary" in words(client.post("/patients/", {"q": house.mine.patient.record_number.lower()}).content.decode())
+    assert "Nobody found" in words(client.post("/patients/", {"q": "Foreigncanary"}).content.decode())
+    assert "Whom are you looking for?" in words(client.post("/patients/", {"q": "  "}).content.decode())
+
+
+@pytest.mark.parametrize(("hostile", "status"), [("\0", 422), ("a" * 5000, 422), ("' OR 1=1--", 200), ("%", 200), ("_", 200), ("\\", 200)])
+def test_hostile_searches_are_only_searches(house: House, hostile: str, status: int) -> None:
+    response = client_of(house.staff["intake"]).post("/patients/", {"q": hostile})
+    assert response.status_code == status
+    assert "canary" not in words(response.content.decode())
+
+
+@pytest.mark.parametrize("query", ["q=Minecanary", "q=%00", "q=%FF", "q[]=%27"])
+def test_a_name_in_the_address_is_no_search(house: House, query: str) -> None:
+    html = client_of(house.staff["intake"]).get(f"/patients/?{query}").content.decode()
+    assert "Whom are you looking for?" in words(html)
+    assert "Minecanary" not in html
+    assert 'method="get"' not in html
+
+
+# Person and contact
+
+
+def demographics_of(patient: Patient, **changes: str) -> dict[str, str]:
+    names = ("legal_first_name", "legal_last_name", "sex_at_birth", "language", "preferred_contact", "phone")
+    return {name: getattr(patient, name) for name in names} | {"birth_date": patient.birth_date.isoformat()} | changes
+
+
+def test_a_conflict_shows_both_values_keeps_what_was_typed_and_saving_again_decides(house: House) -> None:
+    address, patient = page_of("demographics", house.mine), house.mine.patient
+    one, two = client_of(house.staff["intake"]), client_of(house.staff["nurse"])
+    assert 'name="version" value="1"' in one.get(address).content.decode()
+    saved = two.post(address, demographics_of(patient, version="1", phone="555 0101", sex_at_birth="M", safe_to_call="on"))
+    assert saved.status_code == 302
+    response = one.post(address, demographics_of(patient, version="1", phone="555 0202", gender="woman"))
+    html = response.content.decode()
+    assert response.status_code == 409
+    for both in ("Phone 555 0101 555 0202", "Sex at birth Male Female", "Gender (empty) woman", "Safe to call yes no"):
+        assert both in words(html)
+    assert 'value="555 0202"' in html
+    assert 'name="version" value="2"' in html
+    assert one.post(address, demographics_of(patient, version="2", phone="555 0202")).status_code == 302
+    assert Patient.objects.get(pk=patient.pk).phone == "555 0202"
+
+
+def test_a_mistake_in_the_form_does_not_hide_that_somebody_else_saved(house: House) -> None:
+    address, patient = page_of("demographics", house.mine), house.mine.patient
+    client = client_of(house.staff["intake"])
+    client.post(address, demographics_of(patient, version="1", phone="555 0101"))
+    response = client.post(address, demographics_of(patient, version="1", phone="555 0202", legal_last_name=""))
+    assert response.status_code == 422
+    assert 'name="version" value="1"' in response.content.decode()
+    assert client.post(address, demographics_of(patient, version="1", phone="555 0202")).status_code == 409
+
+
+def test_the_same_values_saved_twice_are_no_conflict(house: House) -> None:
+    client, form = client_of(house.staff["intake"]), demographics_of(house.mine.patient, version="1", phone="555 0101")
+    assert [client.post(page_of("demographics", house.mine), form).status_code for _ in range(2)] == [302, 302]
+
+
+def test_the_header_says_that_there_is_a_flag(house: House) -> None:
+    summarize(house.mine, (4, REASON, 2))
+    for role, waiting in (("intake", False), ("nurse", True)):
+        page = words(client_of(house.staff[role]).get(page_of("demographics", house.mine)).content.decode())
+        assert "Critical" in page
+        assert ("2 to acknowledge" in page) is waiting
+        assert REASON not in page
+
+
+# Care team
+
+
+def test_somebody_joins_the_care_team_and_leaves_it(house: House) -> None:
+    address, supervisor, intake = page_of("care_team", house.mine), client_of(house.staff["supervisor"]), house.staff["intake"]
+    assert "Intake Tester (Front desk)" in words(supervisor.get(address).content.decode())
+    page = words(supervisor.post(address, {"user": intake.pk}, follow=True).content.decode())
+    assert re.search(r"Intake Tester, X Front desk \d+ \w+ \d{4} today Supervisor Tester Remove", page)
+    again = supervisor.post(address, {"user": intake.pk})
+    assert again.status_code == 422
+    assert "on the care team already" in words(again.content.decode())
+    member = CareTeamMember.objects.get(episode=house.mine, user=intake, ended_at=None)
+    for _ in range(2):
+        page = words(supervisor.post(address, {"leave": member.pk}, follow=True).content.decode())
+    assert "Earlier" in page
+    assert page.index("Earlier") < page.index("Intake Tester, X")
+    assert CareTeamMember.objects.get(pk=member.pk).ended_by == house.staff["supervisor"]
+
+
+@pytest.mark.parametrize("which", ["0", "x", "٣", "9" * 30, ""])
+def test_removing_nobody_is_not_found(house: House, which: str) -> None:
+    assert client_of(house.staff["supervisor"]).post(page_of("care_team", house.mine), {"leave": which}).status_code == 404
+
+
+# Trail
+
+
+def test_the_trail_shows_the_read_that_just_happened_and_what_was_changed(house: House) -> None:
+    nurse = client_of(house.staff["nurse"])
+    nurse.get("/caseload/")
+    nurse.post(page_of("demographics", house.mine), demographics_of(house.mine.patient, version="1", phone="555 0101"))
+    html = client_of(house.staff["privacy_auditor"]).get(page_of("trail", house.mine)).content.decode()
+    page = words(html)
+    assert re.search(r"today Nurse Tester Nurse Caseload view chart", page)
+    assert re.search(r"today Privacy_Auditor Tester Privacy auditor Trail view audit", page)
+    assert re.search(r"Nurse Tester Changed: patient phone, version", page)
+    assert "Added: care team member" in page
+    assert "555 0101" not in html, "the trail says which fields, not what was in them"
+    assert page_of("chart", house.mine) not in html
+
+
+def test_search_and_duplicates_leave_their_reason(house: House) -> None:
+    client_of(house.staff["intake"]).post("/patients/", {"q": "Minecanary"})
+    page = words(client_of(house.staff["supervisor"]).get(page_of("trail", house.mine)).content.decode())
+    assert re.search(r"Intake Tester Intake Search search patient search", page)
+
+
+# First visit
+
+
+def test_the_first_visit_makes_the_program_and_is_over(db: None) -> None:
+    client = Client()
+    assert client.get("/", follow=True).redirect_chain[-1][0] == "/first-visit/"
+    form = {
+        "program_name": "Harbor", "first_name": "Kim", "last_name": "Lee", "email": "kim@example.org", "username": "kim",
+        "password": "a quiet river bend", "password_again": "a quiet river",
+    }  # fmt: skip
+    wrong = client.post("/first-visit/", form)
+    assert wrong.status_code == 422
+    assert "The two passwords differ." in words(wrong.content.decode())
+    assert "a quiet river" not in wrong.content.decode()
+    page = words(client.post("/first-visit/", form | {"password_again": form["password"]}, follow=True).content.decode())
+    assert "Your program is ready" in page
+    assert client.get("/first-visit/").status_code == 302
+
+
+# Promises of every page
+
+
+@pytest.mark.parametrize("name", ["demographics", "care_team", "trail"])
+def test_a_page_about_a_person_has_its_header_and_a_title_without_a_name(house: House, name: str) -> None:
+    html = client_of(house.staff["supervisor"]).get(page_of(name, house.mine)).content.decode()
+    assert 'aria-label="Patient"' in html
+    assert house.mine.patient.record_number in html
+    title = html.partition("<title>")[2].partition("</title>")[0]
+    assert "canary" not in title
+    assert house.mine.patient.record_number not in title
