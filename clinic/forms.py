@@ -25,6 +25,14 @@ def _helper(*fields: Any) -> FormHelper:
     return helper
 
 
+def _in_kind_words(form: forms.BaseForm) -> None:
+    """What is missing is said without blame, and a choice nobody has made yet says so."""
+    for field in form.fields.values():
+        field.error_messages["required"] = "Not filled in yet."
+        if isinstance(field, forms.TypedChoiceField) and field.choices and field.choices[0][0] == "":  # type: ignore[index]
+            field.choices = [("", "Choose"), *list(field.choices)[1:]]  # type: ignore[arg-type]
+
+
 def _columns(*names: str) -> Row:
     return Row(*[Column(name, css_class="col-md") for name in names])
 
@@ -77,10 +85,16 @@ class PatientForm(forms.ModelForm):
             "emergency_name", "emergency_relation", "emergency_phone", "emergency_knows",
         ]  # fmt: skip
         widgets = {"birth_date": DateInput(attrs={"autocomplete": "off"})}
-        labels = {"emergency_knows": "Knows about the treatment and may be told", "sex_at_birth": "Sex at birth"}
+        labels = {
+            "email": "E-mail", "safe_to_email": "Safe to e-mail", "safe_to_leave_message": "Safe to leave a message",
+            "safe_to_mail": "Safe to send letters", "emergency_name": "Name of the contact", "emergency_relation": "Relation",
+            "emergency_phone": "Phone of the contact", "emergency_knows": "Knows about the treatment and may be told",
+        }  # fmt: skip
+        help_texts = {"emergency_knows": ""}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        _in_kind_words(self)
         self.helper = _helper(*DEMOGRAPHICS)
 
     def clean_birth_date(self) -> datetime.date:
@@ -100,7 +114,8 @@ class RegistrationForm(PatientForm):
     """A new person with a first episode. `different_person` answers the duplicate warning."""
 
     program = forms.ModelChoiceField(Program.objects.none(), empty_label=None)
-    referral_source = forms.ChoiceField(choices=Episode.Referral)
+    # No choice is made beforehand: an answer nobody gave must not look like one.
+    referral_source = forms.ChoiceField(choices=[("", "Choose"), *Episode.Referral.choices])
     presenting_reason = forms.CharField(
         label="Presenting reason", max_length=2000, widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Why the person calls or comes, in their own words.",
@@ -139,10 +154,11 @@ class RegistrationForm(PatientForm):
 class CareTeamForm(forms.Form):
     """Somebody of the program who joins the care team."""
 
-    user = forms.ModelChoiceField(User.objects.none(), label="Add to the care team", empty_label="Choose a colleague")
+    user = forms.ModelChoiceField(User.objects.none(), label="Colleague", empty_label="Choose")
 
     def __init__(self, *args: Any, episode: Episode, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        _in_kind_words(self)
         colleagues = User.objects.filter(is_active=True, memberships__program=episode.program_id).distinct()
         on_team = episode.care_team.filter(ended_at=None).values("user_id")
         self.fields["user"].queryset = colleagues.exclude(pk__in=on_team).order_by("last_name", "first_name")  # type: ignore[attr-defined]
@@ -173,6 +189,7 @@ class FirstVisitForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        _in_kind_words(self)
         self.helper = _helper(
             Fieldset("Program", "program_name"),
             Fieldset("Administrator", _columns("first_name", "last_name"), "email", "username", _columns("password", "password_again")),
@@ -180,7 +197,7 @@ class FirstVisitForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        if values.get("password") and values.get("password") != values.get("password_again"):
+        if "password" in values and "password_again" in values and values["password"] != values["password_again"]:
             self.add_error("password_again", "The two passwords differ.")
         elif values.get("password"):
             try:

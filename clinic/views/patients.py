@@ -106,7 +106,7 @@ def demographics(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
             messages.success(request, "Saved.")
             return redirect("chart", episode_id=episode.public_id)
     status = CONFLICT if conflict else 422 if form.errors else 200
-    context = about(request.user, episode) | {"form": form, "version": version, "conflict": conflict}  # type: ignore[arg-type]
+    context = about(request.user, episode) | {"form": form, "form_version": version, "conflict": conflict}  # type: ignore[arg-type]
     return render(request, "clinic/demographics.html", context, status=status)
 
 

@@ -56,7 +56,7 @@ def _entry(change: Change) -> Entry:
     tables = {model._meta.db_table: model for model in apps.get_models()}
     model = tables.get(change.table)
     what = str(model._meta.verbose_name) if model else change.table
-    touched = sorted(change.after or {}) if change.operation == "UPDATE" else []
+    touched = sorted(set(change.after or {}) - {"version"}) if change.operation == "UPDATE" else []
     fields = ", ".join(_label(model, column) for column in touched)
     return Entry(change, OPERATIONS.get(change.operation, change.operation), what, fields)
 

@@ -92,7 +92,7 @@ def test_two_programs_show_which_is_which_and_each_its_own_fields(house: House) 
     assert "Riverside outpatient" in page
     assert "Hillside residential" in page
     assert page.count(REASON) == 1
-    assert "Not shown to your role here" in page
+    assert "Not shown" in page
 
 
 def test_an_empty_caseload_says_what_to_do_next(house: House) -> None:
@@ -303,7 +303,7 @@ def test_the_trail_shows_the_read_that_just_happened_and_what_was_changed(house:
     page = words(html)
     assert re.search(r"today Nurse Tester Nurse Caseload view chart", page)
     assert re.search(r"today Privacy_Auditor Tester Privacy auditor Trail view audit", page)
-    assert re.search(r"Nurse Tester Changed: patient phone, version", page)
+    assert re.search(r"Nurse Tester Changed: patient phone ", page)
     assert "Added: care team member" in page
     assert "555 0101" not in html, "the trail says which fields, not what was in them"
     assert page_of("chart", house.mine) not in html
