@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from clinic import actions, audit
 from clinic.forms import PatientForm, RegistrationForm, SearchForm
 from clinic.models import Episode, Patient, User
-from clinic.permissions import Refused, requires
+from clinic.permissions import requires
 from clinic.views.reach import about, open_episode, within
 
 RESULTS = 25
@@ -93,7 +93,7 @@ def demographics(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     episode = open_episode(request, episode_id)
     form = PatientForm(request.POST or None, instance=Patient.objects.get(pk=episode.patient_id))
     # What was typed was typed over this state; only a conflict that has been shown moves it on.
-    version = _version(request) if request.method == "POST" else episode.patient.version
+    version = _version(request) if request.POST else episode.patient.version
     conflict: list[Difference] = []
     if request.method == "POST" and form.is_valid():
         try:
@@ -111,10 +111,9 @@ def demographics(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
 
 
 def _version(request: HttpRequest) -> int:
+    """The state the form was typed over; 0, which is older than every state and so asks to compare, when the mark is lost."""
     text = request.POST.get("version", "")
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Refused("This page has lost its version mark. Go back, reload it and try again.")
-    return int(text)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 class Difference(NamedTuple):

@@ -254,6 +254,15 @@ def test_a_mistake_in_the_form_does_not_hide_that_somebody_else_saved(house: Hou
     assert client.post(address, demographics_of(patient, version="1", phone="555 0202")).status_code == 409
 
 
+@pytest.mark.parametrize("mark", ["", "x", "-1", "٣", "9" * 40, "99"])
+def test_a_form_without_a_readable_version_is_compared_and_not_saved(house: House, mark: str) -> None:
+    form = demographics_of(house.mine.patient, version=mark, phone="555 0202")
+    response = client_of(house.staff["intake"]).post(page_of("demographics", house.mine), form)
+    assert response.status_code == 409
+    assert 'name="version" value="1"' in response.content.decode()
+    assert Patient.objects.get(pk=house.mine.patient_id).phone == ""
+
+
 def test_the_same_values_saved_twice_are_no_conflict(house: House) -> None:
     client, form = client_of(house.staff["intake"]), demographics_of(house.mine.patient, version="1", phone="555 0101")
     assert [client.post(page_of("demographics", house.mine), form).status_code for _ in range(2)] == [302, 302]
