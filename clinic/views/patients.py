@@ -127,7 +127,7 @@ class Difference(NamedTuple):
 
 def _differences(form: PatientForm, current: Patient) -> list[Difference]:
     return [
-        Difference(form[name].id_for_label, form[name].label, _in_words(current, name), _in_words(form.instance, name))
+        Difference(form[name].id_for_label, str(form[name].label), _in_words(current, name), _in_words(form.instance, name))
         for name, typed in form.patient_values().items()
         if getattr(current, name) != typed
     ]
