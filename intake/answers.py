@@ -1,8 +1,329 @@
+"""Typed answers, to and from what a form posts and a database row (intake/responses.py: and a QuestionnaireResponse).
+
+An answer is given, missing, declined or not applicable; the four never merge.
+"""
+
+import datetime
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from clinic.cleaning import Unclean, clean_text
+
+if TYPE_CHECKING:
+    from intake.questionnaire import Item
+
+MAX_DIGITS = 15
 
 
 class State(StrEnum):
+    """How an answer stands. Unknown is not false: only GIVEN carries a value, only NA is known to be none."""
+
     GIVEN = "given"
     MISSING = "missing"
     DECLINED = "declined"
     NA = "na"
+
+
+@dataclass(frozen=True)
+class PartialDate:
+    """A year (2019) or a year and month (2019-05), as FHIR's date allows."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Coding:
+    """A coded answer; the weight travels with it (ordinalValue, itemWeight)."""
+
+    system: str | None
+    code: str
+    display: str = ""
+    weight: Decimal | None = None
+
+
+Value = bool | int | Decimal | str | datetime.date | datetime.datetime | datetime.time | PartialDate | Coding
+Key = tuple[str, str]  # (linkId, instance): "" outside repeating groups, inside e.g. "1" or "2.1"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`values` only when given; several for a multiple choice."""
+
+    state: State
+    values: tuple[Value, ...] = ()
+
+
+Answers = Mapping[Key, Answer]
+MISSING = Answer(State.MISSING)
+
+
+class AnswerProblem(ValueError):
+    """What was typed cannot be taken as an answer; the message is a kind sentence."""
+
+
+# What a form posts
+
+
+def parse_answer(item: "Item", raw: Sequence[str], declined: bool = False) -> Answer:
+    """The answer of one question from its posted strings. Nothing posted is missing; declined wins.
+
+    Raises AnswerProblem.
+    """
+    if declined:
+        return Answer(State.DECLINED)
+    try:
+        texts = [clean_text(text).strip() for text in raw]
+    except Unclean as problem:
+        raise AnswerProblem(str(problem)) from None
+    texts = [text for text in dict.fromkeys(texts) if text]
+    if not texts:
+        return MISSING
+    if len(texts) > 1 and not item.repeats:
+        raise AnswerProblem("Please choose one answer only.")
+    values = tuple(_parse(item, text) for text in texts)
+    if problem := value_problem(item, values):
+        raise AnswerProblem(problem)
+    return Answer(State.GIVEN, values)
+
+
+def posted_value(value: Value) -> str:
+    """The string by which a form posts this value again: parse_answer gives the same value back."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case Coding():
+            return value.code
+        case datetime.datetime():
+            return value.strftime("%Y-%m-%dT%H:%M")
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+    return str(value)
+
+
+def _parse(item: "Item", text: str) -> Value:
+    match item.type:
+        case "boolean":
+            if text not in ("true", "false"):
+                raise AnswerProblem("Please choose yes or no.")
+            return text == "true"
+        case "integer":
+            return _integer(item, text)
+        case "decimal":
+            return _decimal(item, text)
+        case "date":
+            return _date(text)
+        case "dateTime":
+            return _moment(text)
+        case "time":
+            return _time(text)
+        case "choice" | "open-choice":
+            return _option(item, text)
+    return text
+
+
+def _range(item: "Item") -> str:
+    if item.min_value is not None and item.max_value is not None:
+        return f" between {item.min_value} and {item.max_value}"
+    if item.min_value is not None:
+        return f" of at least {item.min_value}"
+    return f" of at most {item.max_value}" if item.max_value is not None else ""
+
+
+def _integer(item: "Item", text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,15}", text, re.ASCII):
+        raise AnswerProblem(f"Please write a whole number{_range(item)}.")
+    return int(text)
+
+
+def _decimal(item: "Item", text: str) -> Decimal:
+    plain = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+    try:
+        if not re.fullmatch(r"[+-]?[0-9]*\.?[0-9]+", plain, re.ASCII) or len(plain) > MAX_DIGITS:
+            raise InvalidOperation
+        return Decimal(plain)
+    except InvalidOperation:
+        raise AnswerProblem(f"Please write a number{_range(item)}.") from None
+
+
+def _date(text: str) -> Value:
+    if re.fullmatch(r"[0-9]{4}(-(0[1-9]|1[0-2]))?", text, re.ASCII):
+        return PartialDate(text)
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise AnswerProblem("Please write a date as year-month-day, e.g. 2026-11-23.") from None
+
+
+def _moment(text: str) -> datetime.datetime:
+    try:
+        return datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise AnswerProblem("Please write a date and a time, e.g. 2026-11-23T14:30.") from None
+
+
+def _time(text: str) -> datetime.time:
+    try:
+        return datetime.time.fromisoformat(text)
+    except ValueError:
+        raise AnswerProblem("Please write a time, e.g. 14:30.") from None
+
+
+def _option(item: "Item", text: str) -> Value:
+    for option in item.options:
+        if posted_value(option.value) == text:
+            return option.value
+    if item.type == "open-choice":
+        return text
+    raise AnswerProblem("Please choose one of the answers shown.")
+
+
+def value_problem(item: "Item", values: Sequence[Value]) -> str:
+    """What is wrong with typed values of this item, as a sentence; empty when nothing is."""
+    chosen = [option for option in item.options if option.exclusive and option.value in values]
+    if chosen and len(values) > 1:
+        return f"“{chosen[0].display}” cannot stand together with another answer."
+    return next((problem for value in values if (problem := _one_problem(item, value))), "")
+
+
+def _one_problem(item: "Item", value: Value) -> str:
+    if isinstance(value, bool | Coding):
+        return "" if isinstance(value, bool) or not item.options or value in [o.value for o in item.options] else (
+            "Please choose one of the answers shown."
+        )  # fmt: skip
+    if isinstance(value, int | Decimal):
+        return _number_problem(item, value)
+    if isinstance(value, str):
+        return _text_problem(item, value)
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        low, high = item.min_value, item.max_value
+        if (isinstance(low, datetime.date) and value < low) or (isinstance(high, datetime.date) and value > high):
+            return f"Please write a date{_range(item)}."
+    return ""
+
+
+def _number_problem(item: "Item", value: int | Decimal) -> str:
+    low, high = item.min_value, item.max_value
+    noun = "whole number" if item.type == "integer" else "number"
+    if (isinstance(low, int | Decimal) and value < low) or (isinstance(high, int | Decimal) and value > high):
+        return f"Please write a {noun}{_range(item)}."
+    exponent = Decimal(value).as_tuple().exponent
+    if item.max_decimal_places is not None and isinstance(exponent, int) and -exponent > item.max_decimal_places:
+        return f"Please write at most {item.max_decimal_places} decimal places."
+    return ""
+
+
+def _text_problem(item: "Item", value: str) -> str:
+    if item.max_length is not None and len(value) > item.max_length:
+        return f"Please shorten this to {item.max_length} characters; it has {len(value)}."
+    if item.min_length is not None and len(value) < item.min_length:
+        return f"Please write at least {item.min_length} characters."
+    if item.pattern is not None and not item.pattern.fullmatch(value):
+        return f"Please write this as {item.entry_format}." if item.entry_format else "This does not have the form that is asked for."
+    return ""
+
+
+# In words
+
+
+def value_words(value: Value) -> str:
+    match value:
+        case bool():
+            return "Yes" if value else "No"
+        case Coding():
+            return value.display or value.code
+        case datetime.datetime():
+            return f"{value.day} {value:%b %Y, %H:%M}"
+        case datetime.date():
+            return f"{value.day} {value:%b %Y}"
+        case datetime.time():
+            return f"{value:%H:%M}"
+    return str(value)
+
+
+STATE_WORDS = {State.MISSING: "Not answered yet", State.DECLINED: "Prefers not to answer", State.NA: "Does not apply"}
+
+
+def to_words(answer: Answer) -> str:
+    """An answer as it is read: its values, or why there is none."""
+    return ", ".join(map(value_words, answer.values)) if answer.state is State.GIVEN else STATE_WORDS[answer.state]
+
+
+# A database row
+
+
+def to_json(answer: Answer) -> list[dict[str, Any]]:
+    """The values as FHIR answer[x] objects; decimals are Decimal, so the encoder must keep them."""
+    return [_to_fhir(value) for value in answer.values]
+
+
+def from_json(item: "Item", state: State, values: Iterable[Mapping[str, Any]]) -> Answer:
+    """The answer of a row. Raises ValueError for an element this program never writes."""
+    return Answer(State(state), tuple(_from_fhir(item, value) for value in values))
+
+
+def _to_fhir(value: Value) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"valueBoolean": value}
+        case int():
+            return {"valueInteger": value}
+        case Decimal():
+            return {"valueDecimal": value}
+        case datetime.datetime():
+            return {"valueDateTime": value.isoformat()}
+        case datetime.date():
+            return {"valueDate": value.isoformat()}
+        case datetime.time():
+            return {"valueTime": value.isoformat()}
+        case PartialDate():
+            return {"valueDate": value.text}
+        case Coding():
+            return {"valueCoding": _coding(value)}
+    return {"valueString": value}
+
+
+def _coding(value: Coding) -> dict[str, Any]:
+    coding: dict[str, Any] = {"code": value.code}
+    if value.system:
+        coding["system"] = value.system
+    if value.display:
+        coding["display"] = value.display
+    if value.weight is not None:
+        coding["extension"] = [{"url": "http://hl7.org/fhir/StructureDefinition/ordinalValue", "valueDecimal": value.weight}]
+    return coding
+
+
+def _from_fhir(item: "Item", data: Mapping[str, Any]) -> Value:
+    (element, value), = ((key, data[key]) for key in data if key.startswith("value"))  # fmt: skip
+    match element:
+        case "valueBoolean" | "valueString" | "valueUri":
+            return value  # type: ignore[no-any-return]
+        case "valueInteger":
+            return Decimal(value) if item.type == "decimal" else int(value)
+        case "valueDecimal":
+            return Decimal(str(value))
+        case "valueDate":
+            return datetime.date.fromisoformat(value) if len(value) == 10 else PartialDate(value)
+        case "valueDateTime":
+            return datetime.datetime.fromisoformat(value)
+        case "valueTime":
+            return datetime.time.fromisoformat(value)
+        case "valueCoding":
+            return _known_coding(item, value)
+    raise ValueError(f"{item.link_id}: {element} is not an answer")
+
+
+def _known_coding(item: "Item", data: Mapping[str, Any]) -> Coding:
+    """The coding with the weight and words of its option, so that a response from elsewhere scores as one of ours."""
+    for option in item.options:
+        coding = option.value
+        if isinstance(coding, Coding) and coding.code == data.get("code") and data.get("system") in (None, coding.system):
+            return coding
+    return Coding(data.get("system"), data.get("code", ""), data.get("display", ""))

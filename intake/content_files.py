@@ -6,9 +6,12 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+
+if TYPE_CHECKING:
+    from intake.questionnaire import Questionnaire
 
 CONTENT = Path(__file__).parent / "content"
 HEADER = ("source", "licence", "author", "checker", "last_reviewed", "review_date", "version")
@@ -42,3 +45,14 @@ def _text(value: object) -> str:
     if isinstance(value, datetime.date):
         return value.isoformat()
     raise TypeError(f"{value!r} has no canonical form")
+
+
+@cache
+def questionnaire(code: str) -> "Questionnaire":
+    """The questionnaire of intake/content/ with this code. Raises ContentError when the code inside is another one."""
+    from intake.questionnaire import load
+
+    compiled = load((CONTENT / "questionnaires" / f"{code}.json").read_bytes())
+    if compiled.code != code:
+        raise ContentError(f"questionnaires/{code}.json: its name is {compiled.name}")
+    return compiled

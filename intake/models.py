@@ -7,10 +7,15 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from clinic.exact_json import ExactJSONField
 from clinic.models import ClinicalModel, Episode, User
 from clinic.models.patients import ClinicalQuerySet
 from clinic.models.record import Immutable
-from intake.answers import State
+from intake.answers import Key, State
+from intake.parameters import Parameters
+from intake.questionnaire import Questionnaire, load
+
+_compiled: dict[str, Questionnaire] = {}
 
 
 class InstrumentQuerySet(models.QuerySet):
@@ -33,7 +38,7 @@ class Instrument(models.Model):
     url = models.CharField(max_length=200)
     version = models.CharField(max_length=20)
     title = models.CharField(max_length=160)
-    content = models.JSONField()
+    content = ExactJSONField()
     sha256 = models.CharField(max_length=64)
     licence_status = models.CharField(max_length=20, choices=Licence)
     credit_line = models.TextField(blank=True)
@@ -56,9 +61,33 @@ class Instrument(models.Model):
         return f"{self.title} ({self.version})"
 
     @property
+    def questionnaire(self) -> Questionnaire:
+        """The compiled item tree, made once per content and process. Raises ValueError when the stored content was altered."""
+        if self.sha256 not in _compiled:
+            compiled = load(self.content)
+            if compiled.sha256 != self.sha256:
+                raise ValueError(f"The stored content of {self} does not have the hash it was released with.")
+            _compiled[self.sha256] = compiled
+        return _compiled[self.sha256]
+
+    @property
     def may_show_items(self) -> bool:
         """A gated instrument shows no item text until a permission is recorded."""
         return self.licence_status != self.Licence.GATED or bool(self.permission_reference)
+
+
+class ResponseQuerySet(ClinicalQuerySet):
+    def drafts_of(self, episode: Episode) -> Self:
+        """The drafts of the episode, at most one for each instrument."""
+        return self.filter(episode=episode, status=Response.Status.IN_PROGRESS).select_related("instrument", "saved_by")
+
+    def draft_of(self, episode: Episode, code: str) -> "Response | None":
+        return self.drafts_of(episode).filter(code=code).first()  # type: ignore[return-value]
+
+    def latest_of(self, episode: Episode) -> Self:
+        """The latest submitted response of each instrument."""
+        completed = self.filter(episode=episode, status=Response.Status.COMPLETED).select_related("instrument", "completed_by")
+        return completed.order_by("code", "-completed_at", "-id").distinct("code")
 
 
 class Response(ClinicalModel):
@@ -68,6 +97,7 @@ class Response(ClinicalModel):
         IN_PROGRESS = "in-progress", "In progress"
         COMPLETED = "completed", "Completed"
 
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     episode = models.ForeignKey(Episode, on_delete=models.PROTECT, related_name="responses")
     instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="+")
     code = models.SlugField(max_length=40, help_text="The instrument's code, repeated here for the constraint below.")
@@ -78,7 +108,9 @@ class Response(ClinicalModel):
     saved_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
     completed_at = models.DateTimeField(null=True)
     completed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
-    document = models.JSONField(null=True, help_text="The frozen QuestionnaireResponse.")
+    document = ExactJSONField(null=True, help_text="The frozen QuestionnaireResponse.")
+
+    objects = ResponseQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -94,6 +126,13 @@ class Response(ClinicalModel):
         return f"{self.code} ({self.status})"
 
 
+class AnswerQuerySet(ClinicalQuerySet):
+    def of(self, response: Response | None) -> "dict[Key, Answer]":
+        """The rows of a draft by (linkId, instance); empty for a draft that does not exist yet."""
+        rows = self.filter(response=response).select_related("by") if response else self.none()
+        return {(row.link_id, row.instance): row for row in rows}  # type: ignore[attr-defined, misc]
+
+
 class Answer(ClinicalModel):
     """One answer of a draft, with its author and version. History is in the audit's changes; an answer is never deleted."""
 
@@ -101,10 +140,12 @@ class Answer(ClinicalModel):
     link_id = models.CharField(max_length=120)
     instance = models.CharField(max_length=40, blank=True, default="", help_text="Which row of a repeating group, e.g. 1 or 2.1.")
     state = models.CharField(max_length=8, choices=[(state.value, state.value) for state in State])
-    value = models.JSONField(default=list)
+    value = ExactJSONField(default=list)
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)
+
+    objects = AnswerQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -131,12 +172,12 @@ class Assessment(Immutable, ClinicalModel):
     kind = models.CharField(max_length=12, choices=Kind)
     at = models.DateTimeField()
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    responses = models.JSONField(help_text="The frozen QuestionnaireResponses, by instrument code.")
-    facts = models.JSONField(help_text="Fact name to value; null is unknown.")
-    origins = models.JSONField(help_text="Fact name to where it came from.")
-    result = models.JSONField(help_text="Flags, interactions, needs, level and what cannot be told yet.")
+    responses = ExactJSONField(help_text="The frozen QuestionnaireResponses, by instrument code.")
+    facts = ExactJSONField(help_text="Fact name to value; null is unknown.")
+    origins = ExactJSONField(help_text="Fact name to where it came from.")
+    result = ExactJSONField(help_text="Flags, interactions, needs, level and what cannot be told yet.")
     content_hash = models.CharField(max_length=64)
-    settings = models.JSONField(default=dict)
+    settings = ExactJSONField(default=dict)
     provisional = models.BooleanField()
     key = models.UUIDField(unique=True, help_text="The idempotency key of the submit.")
 
@@ -156,7 +197,7 @@ class Score(Immutable, ClinicalModel):
     floor = models.DecimalField(max_digits=8, decimal_places=2, null=True)
     band = models.CharField(max_length=80, blank=True)
     text = models.CharField(max_length=200, help_text="In words, e.g. 13, moderate; at least 14, 2 unanswered.")
-    detail = models.JSONField(default=dict)
+    detail = ExactJSONField(default=dict)
     at = models.DateTimeField()
 
     objects = ClinicalQuerySet.as_manager()
@@ -195,7 +236,7 @@ class Flag(ClinicalModel):
     severity = models.PositiveSmallIntegerField(choices=Severity)
     message = models.TextField()
     action = models.TextField()
-    proof = models.JSONField(help_text="Inputs with date and source, rule and content hash, citation, grade, what would clear it.")
+    proof = ExactJSONField(help_text="Inputs with date and source, rule and content hash, citation, grade, what would clear it.")
     status = models.CharField(max_length=12, choices=Status, default=Status.OPEN)
     still_fires = models.BooleanField(default=True, help_text="False when an answer was changed since; it stands until somebody acts.")
     raised_at = models.DateTimeField()
@@ -249,12 +290,22 @@ class RuleSettingQuerySet(models.QuerySet):
         return {row.rule_id: row for row in latest}  # type: ignore[attr-defined, misc]
 
 
+    def switched_off(self) -> frozenset[str]:
+        """The ids of the rules and components that are off now."""
+        return frozenset(rule_id for rule_id, row in self.current().items() if not row.enabled)
+
+    def parameters(self) -> Parameters:
+        """The named numbers as they are set now, defaults for the rest."""
+        set_now = {rule_id: row.values["value"] for rule_id, row in self.current().items() if "value" in row.values}
+        return Parameters(values=set_now)
+
+
 class RuleSetting(Immutable):
     """A rule, component or parameter switched or set by somebody for a reason. Rows are only ever added; the latest counts."""
 
     rule_id = models.CharField(max_length=60)
     enabled = models.BooleanField(default=True)
-    values = models.JSONField(default=dict, blank=True)
+    values = ExactJSONField(default=dict, blank=True)
     reason = models.CharField(max_length=300)
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()

@@ -6,6 +6,7 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 
+from clinic.exact_json import ExactJSONField
 from clinic.models import ClinicalModel, Episode, User
 from clinic.models.patients import ClinicalQuerySet
 from clinic.models.people import Discipline
@@ -39,8 +40,8 @@ class Plan(ClinicalModel):
     number = models.PositiveIntegerField(help_text="1 for the first plan of the episode.")
     status = models.CharField(max_length=12, choices=Status, default=Status.DRAFT)
     provisional = models.BooleanField(help_text="Drafted from an unfinished intake; said on every page and on paper.")
-    suggestions = models.JSONField(help_text="What was suggested when the plan was drafted, each with its reasons.")
-    undecided = models.JSONField(default=list, help_text="Components that could not be told yet, and what to ask.")
+    suggestions = ExactJSONField(help_text="What was suggested when the plan was drafted, each with its reasons.")
+    undecided = ExactJSONField(default=list, help_text="Components that could not be told yet, and what to ask.")
     discharge_criteria = models.TextField(blank=True)
     review_on = models.DateField(null=True, blank=True)
     patient_signature = models.CharField(max_length=10, choices=PatientSignature, blank=True, default=PatientSignature.PENDING)
@@ -96,7 +97,7 @@ class Component(PlanRow):
     suggested = models.BooleanField(help_text="False when a clinician added it.")
     tier = models.CharField(max_length=10, choices=Tier)
     hold = models.BooleanField(default=False, help_text="SF-01 stands: emergency evaluation first. A mark, no lock.")
-    suggestion = models.JSONField(default=dict, help_text="Because, contraindications, citation, grade, flags it answers.")
+    suggestion = ExactJSONField(default=dict, help_text="Because, contraindications, citation, grade, flags it answers.")
     decision = models.CharField(max_length=10, choices=Decision, default=Decision.OPEN)
     note = models.TextField(blank=True, help_text="How it is adapted to this person.")
     reason = models.CharField(max_length=500, blank=True, help_text="Why it was declined, where a reason is asked.")

@@ -1,0 +1,276 @@
+"""From filled questionnaires to facts: everything known about the person as one flat mapping. None is unknown."""
+
+import datetime
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from intake.facts import kratom
+from intake.facts.names import CLASSES, FACTS, INSTRUMENTS, SCORED, medicine_names
+from intake.facts.reading import Filled, both, either
+from intake.parameters import Parameters
+from intake.scoring import Score, score, score_definitions
+
+NEVER = "LA6270-8"  # AUDIT-C 1, LOINC answer "Never"
+CHILDBEARING = range(12, 56)  # years
+
+
+@dataclass(frozen=True)
+class Person:
+    """Age in whole years, sex at birth as F, M or another letter; U and None are unknown."""
+
+    age: int | None
+    sex: str | None
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """facts: every fact by name. bounds: for partly known facts the highest value still possible. scores: by code."""
+
+    facts: dict[str, object]
+    bounds: dict[str, object]
+    scores: dict[str, Score]
+
+
+Forms = Mapping[str, Filled]
+
+
+def gather(person: Person, forms: Forms, packet: Collection[str], parameters: Parameters, at: datetime.datetime) -> Gathered:
+    """Every fact, from the filled questionnaires by code. packet: the questionnaires that are expected of this person."""
+    scores = dict(_scores(person, forms, parameters))
+    facts: dict[str, object] = dict.fromkeys(FACTS)
+    facts |= {"age": person.age, "sex": person.sex if person.sex in ("F", "M") else None if person.sex == "U" else "other"}
+    facts |= {f"in_packet_{code}": code in packet for code in INSTRUMENTS}
+    facts |= {f"incomplete_{code}": code in packet and not _complete(code, forms, scores) for code in SCORED}
+    if "kuh" in forms:
+        facts |= kratom.facts(forms["kuh"], parameters, at)
+    facts |= _medicines(forms.get("medicines"))
+    facts |= _substances(forms.get("substances"), facts)
+    facts |= _alcohol(forms.get("auditc"), scores, parameters, at)
+    facts |= _scored(forms, scores)
+    facts["phq9_item9_open"] = "phq9" in packet and facts["phq9_item9"] is None
+    facts |= _suicide(forms.get("asq"), parameters, at)
+    facts |= _history(forms.get("medhx"))
+    facts |= _pregnancy(person, forms.get("medhx"))
+    facts |= _liver_and_heart(forms.get("medhx"), facts)
+    facts |= _social(forms.get("social"))
+    facts |= _strengths(forms.get("strengths"))
+    return Gathered(facts, _bounds(facts, scores, forms), scores)
+
+
+def _scores(person: Person, forms: Forms, parameters: Parameters) -> Iterator[tuple[str, Score]]:
+    for code, definition in score_definitions().items():
+        if code not in forms:
+            continue
+        filled = forms[code]
+        cutoff = None
+        if definition.positive_by_sex:
+            name = definition.positive_by_sex.get(person.sex or "", definition.positive_by_sex["else"])
+            cutoff = parameters.number(name)
+        never = code == "auditc" and filled.code("1") == NEVER
+        skipped = frozenset({"2", "3"}) if never else frozenset()
+        enabled = {key: answer for key, answer in filled.answers.items() if key in filled.enabled}
+        yield code, score(definition, filled.questionnaire, enabled, cutoff=cutoff, not_applicable=skipped)
+
+
+def _complete(code: str, forms: Forms, scores: Mapping[str, Score]) -> bool:
+    found = scores.get(code)
+    if found is None or found.total is None:
+        return False
+    return found.unanswered == 0 if code == "sud11" else True
+
+
+def _scored(forms: Forms, scores: Mapping[str, Score]) -> dict[str, object]:
+    facts: dict[str, object] = {}
+    for code in ("cows", "phq9", "gad7", "auditc"):
+        if code in scores:
+            facts |= {f"{code}_low": scores[code].low, f"{code}_total": scores[code].total}
+    if "cows" in scores:
+        facts["cows_high"] = scores["cows"].high
+    if "sud11" in scores:
+        sud = scores["sud11"]
+        criterion = forms["sud11"].code("11")
+        facts |= {"sud_count": sud.floor, "sud_max": sud.high, "sud_band": sud.band}
+        facts["sud_criterion_11"] = None if criterion is None else criterion == "Y"
+    if "phq9" in scores:
+        filled = forms["phq9"]
+        value = filled.value("9")
+        weight = None if value is None else filled.questionnaire.by_id["9"].weight_of(value)  # type: ignore[arg-type]
+        facts |= {"phq9_floor": scores["phq9"].floor, "phq9_item9": None if weight is None else int(weight)}
+    return facts
+
+
+def _medicines(filled: Filled | None) -> dict[str, object]:
+    """Classes and named medicines. With no list at all everything about medicines is unknown."""
+    if filled is None:
+        return {}
+    any_ = filled.yes("any_medicines")
+    rows = list(filled.rows("medicines"))
+    any_ = True if rows else any_
+    facts: dict[str, object] = {"any_meds": any_, "loperamide_mg_day": filled.number("loperamide_mg_day")}
+    tagged = [filled.codes("medicines.classes", row) for row in rows]
+    names = [(filled.text("medicines.name", row) or "").casefold() for row in rows]
+    known = any_ is not None and (not any_ or bool(rows))
+    for tag in CLASSES:
+        found = any(tags is not None and tag in tags for tags in tagged)
+        open_ = not known or any(tags is None for tags in tagged)
+        facts[f"medclass_{tag}"] = True if found else None if open_ else False
+    for medicine in ("bupropion", "tramadol", "quetiapine"):
+        found = any(name in text for name in medicine_names()[medicine] for text in names)
+        facts[f"medicine_{medicine}"] = True if found else False if known else None
+    facts["_methadone"] = any(name in text for name in medicine_names()["methadone"] for text in names)
+    return facts
+
+
+def _substances(filled: Filled | None, facts: Mapping[str, object]) -> dict[str, object]:
+    """Daily use, or a current medicine of the class, is use in the last 30 days as well."""
+    opioids = filled.codes("opioid_30d") if filled else None
+    any_opioid = None if opioids is None else opioids != frozenset({"none"})
+    daily = False if any_opioid is False else filled.yes("opioid_daily") if filled else None
+    sedative = filled.yes("sedative_30d") if filled else None
+    sedative_daily = False if sedative is False else filled.yes("sedative_daily") if filled else None
+    tagged = [_truth(facts.get(f"medclass_{tag}")) for tag in ("benzodiazepine", "z_drug")]
+    in_medicines = True in tagged
+    methadone = facts.get("_methadone") is True
+    return {
+        "opioid_30d": True if daily or _truth(facts.get("medclass_opioid")) else any_opioid,
+        "opioid_daily": daily,
+        "opioid_methadone": True if methadone else None if opioids is None else "methadone" in opioids,
+        "sedative_30d": True if sedative_daily or in_medicines else sedative,
+        "sedative_daily": sedative_daily,
+        "stimulant_30d": filled.yes("stimulant_30d") if filled else None,
+        "_methadone": None,
+    }
+
+
+def _truth(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _alcohol(
+    filled: Filled | None, scores: Mapping[str, Score], parameters: Parameters, at: datetime.datetime
+) -> dict[str, object]:
+    """A last drink nobody can date counts as recent."""
+    if filled is None:
+        return {}
+    found = scores["auditc"]
+    last = filled.value("last_drink_date")
+    days = (at.date() - last).days if isinstance(last, datetime.date) else None
+
+    def within(name: str) -> bool:
+        return days is None or days <= parameters.number(name)
+
+    higher = found.low >= parameters.number("alcohol_higher_risk")
+    decided = found.total is not None or higher or found.high < parameters.number("alcohol_higher_risk")
+    return {
+        "auditc_positive": found.positive,
+        "last_drink_days": days,
+        "alc_active": both(higher if decided else None, within("alcohol_active_days")),
+        "alc_recent": both(found.positive, within("alcohol_recent_days")),
+    }
+
+
+def _suicide(filled: Filled | None, parameters: Parameters, at: datetime.datetime) -> dict[str, object]:
+    """The risk level from the ASQ: acute positive is HIGH, non-acute MODERATE; a refusal counts as positive."""
+    if filled is None:
+        return {"cssrs": "NOT_SCREENED", "suicide_open": False, "suicide_screened_today": False}
+    first = [filled.yes(link_id) for link_id in "1234"]
+    refused = any(filled.answer(link_id).state == "declined" for link_id in "1234")
+    now = filled.yes("5")
+    if True not in first and not refused:
+        level = "NOT_SCREENED" if None in first else "NONE"
+        return {"cssrs": level, "suicide_open": False, "suicide_screened_today": level == "NONE" and _same_day(filled, at)}
+    level = "HIGH" if now else "MODERATE"
+    # Only a lifetime attempt, everything else answered no: MODERATE unless the program set it to LOW.
+    if first == [False, False, False, True] and now is False:
+        level = parameters.choice("asq_lifetime_attempt_level")
+    open_ = now is None
+    return {"cssrs": level, "suicide_open": open_, "suicide_screened_today": not open_ and _same_day(filled, at)}
+
+
+def _same_day(filled: Filled, at: datetime.datetime) -> bool:
+    return filled.at.astimezone(at.tzinfo).date() == at.date()
+
+
+PLAIN = (
+    "seizure_hx", "overdose_12m", "oud_hx", "complicated_withdrawal_hx", "stable_chronic", "unstable_condition", "liver_disease",
+    "jaundice", "precipitated_withdrawal_now", "disorientation_observed", "acute_liver_failure", "acute_emergency",
+)  # fmt: skip
+
+
+def _history(filled: Filled | None) -> dict[str, object]:
+    if filled is None:
+        return {}
+    facts: dict[str, object] = {name: filled.yes(name) for name in PLAIN}
+    facts["seizure_7d"] = False if filled.yes("seizure_hx") is False else filled.yes("seizure_7d")
+    facts["overdose_30d"] = False if filled.yes("overdose_12m") is False else filled.yes("overdose_30d")
+    facts["emergency_vitals"] = either(
+        _below(filled, "respiratory_rate", 10), _below(filled, "spo2", 90), _below(filled, "bp_systolic", 80), filled.yes("not_rousable")
+    )
+    return facts
+
+
+def _below(filled: Filled, link_id: str, limit: int) -> bool | None:
+    value = filled.number(link_id)
+    return None if value is None else value < limit
+
+
+def _pregnancy(person: Person, filled: Filled | None) -> dict[str, object]:
+    """Pregnant, not pregnant, or possible: then whatever needs "not pregnant" is held back (2.15)."""
+    said = filled.code("pregnant") if filled else None
+    if said == "yes":
+        complication = filled.yes("ob_complication") if filled else None
+        return {"pregnant": True, "pregnancy_possible": False, "ob_complication": complication}
+    could_be = person.sex == "F" and (person.age is None or person.age in CHILDBEARING)
+    possible = could_be and said not in ("no", "not_applicable")
+    return {"pregnant": None if possible else False, "pregnancy_possible": possible, "ob_complication": None if possible else False}
+
+
+def _liver_and_heart(filled: Filled | None, facts: Mapping[str, object]) -> dict[str, object]:
+    if filled is None:
+        return {}
+    qtc = filled.number("qtc_ms")
+    limit = 470 if facts["sex"] == "F" else 450
+    return {"alt_x_uln": filled.number("alt_x_uln"), "qtc_ms": qtc, "qtc_prolonged": None if qtc is None else qtc > limit}
+
+
+NEEDS = ("food", "utilities", "income", "transport", "communication", "childcare", "legal", "unsafe")
+
+
+def _social(filled: Filled | None) -> dict[str, object]:
+    """Unmet needs are counted among the answers known; an unanswered one is no need."""
+    if filled is None:
+        return {"sdoh_unmet": 0}
+    housing = filled.code("housing")
+    unmet = sum(filled.yes(name) is True for name in NEEDS) + (housing in ("unstable", "none"))
+    unsafe = filled.yes("unsafe")
+    nowhere = False if housing in ("stable", "unstable") else filled.yes("nowhere_safe_tonight")
+    return {
+        "sdoh_unmet": unmet, "housing": housing, "unsafe": unsafe,
+        "danger_now": False if unsafe is False else filled.yes("danger_now"), "nowhere_safe_tonight": nowhere,
+    }  # fmt: skip
+
+
+def _strengths(filled: Filled | None) -> dict[str, object]:
+    if filled is None:
+        return {}
+    rulers = [value for name in ("importance", "confidence", "readiness") if (value := filled.number(name)) is not None]
+    facts: dict[str, object] = {name: filled.yes(name) for name in ("support_person", "household_use", "family_ok")}
+    facts["ruler_min"] = min(rulers) if rulers else None
+    return facts
+
+
+def _bounds(facts: Mapping[str, object], scores: Mapping[str, Score], forms: Forms) -> dict[str, object]:
+    """The highest value that partly known facts may still turn out to have; None when nobody can say."""
+    bounds: dict[str, object] = {}
+    for code in ("cows", "phq9", "gad7", "auditc"):
+        if code in scores and scores[code].total is None:
+            bounds[f"{code}_low"] = scores[code].high
+    if "sud11" in scores:
+        bounds["sud_count"] = scores["sud11"].high
+    if facts["leaf_g_day"] is None and facts["kuh_current"] is not False:
+        bounds["leaf_g_day_known"] = None
+    if "social" in forms:
+        open_ = sum(forms["social"].yes(name) is None for name in NEEDS) + (facts["housing"] is None)
+        bounds["sdoh_unmet"] = Decimal(str(facts["sdoh_unmet"])) + open_ if open_ else facts["sdoh_unmet"]
+    return bounds

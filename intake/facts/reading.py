@@ -1,0 +1,88 @@
+"""Reading one filled questionnaire: a value, or None for whatever is not known."""
+
+import datetime
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+from intake.answers import Answer, Answers, Coding, Key, State
+from intake.branching import evaluate
+from intake.questionnaire import Questionnaire
+
+UNANSWERED = Answer(State.MISSING)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A questionnaire with its answers and the time they were last given; `by` is whoever did, as shown."""
+
+    questionnaire: Questionnaire
+    answers: Answers
+    at: datetime.datetime
+    by: str = ""
+
+    @cached_property
+    def enabled(self) -> frozenset[Key]:
+        """The items whose branch applies; the others count for nothing."""
+        return evaluate(self.questionnaire, self.answers).enabled
+
+    def answer(self, link_id: str, instance: str = "") -> Answer:
+        """The answer of an item whose branch applies, else a missing one."""
+        key = (link_id, instance)
+        return self.answers.get(key, UNANSWERED) if key in self.enabled else UNANSWERED
+
+    def value(self, link_id: str, instance: str = "") -> object:
+        """The single value given, None when there is none."""
+        found = self.answer(link_id, instance)
+        return found.values[0] if found.state is State.GIVEN and found.values else None
+
+    def yes(self, link_id: str, instance: str = "") -> bool | None:
+        value = self.value(link_id, instance)
+        return value if isinstance(value, bool) else None
+
+    def number(self, link_id: str, instance: str = "") -> int | Decimal | None:
+        value = self.value(link_id, instance)
+        return value if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
+
+    def code(self, link_id: str, instance: str = "") -> str | None:
+        value = self.value(link_id, instance)
+        return value.code if isinstance(value, Coding) else None
+
+    def text(self, link_id: str, instance: str = "") -> str | None:
+        value = self.value(link_id, instance)
+        if isinstance(value, Coding):
+            return value.display or value.code
+        return value if isinstance(value, str) else None
+
+    def codes(self, link_id: str, instance: str = "") -> frozenset[str] | None:
+        """The codes of a multiple choice, None when it is not answered."""
+        found = self.answer(link_id, instance)
+        if found.state is not State.GIVEN:
+            return None
+        return frozenset(value.code for value in found.values if isinstance(value, Coding))
+
+    def unanswered(self, link_ids: Collection[str]) -> bool:
+        """Whether one of these items is open or declined although its branch applies."""
+        open_ = [id for id in link_ids if (id, "") in self.enabled and self.answer(id).state in (State.MISSING, State.DECLINED)]
+        return bool(open_)
+
+    def rows(self, group: str) -> Iterator[str]:
+        """The instances of a repeating group in which something is answered, in order."""
+        prefix = f"{group}."
+        instances = {
+            instance.split(".")[0]
+            for (link_id, instance), answer in self.answers.items()
+            if link_id.startswith(prefix) and instance and answer.state is not State.MISSING
+        }
+        return iter(sorted(instances, key=int))
+
+
+def either(*truths: bool | None) -> bool | None:
+    """Kleene or: true when one is, unknown when one is not known, else false."""
+    return True if True in truths else None if None in truths else False
+
+
+def both(*truths: bool | None) -> bool | None:
+    """Kleene and: false when one is, unknown when one is not known, else true."""
+    return False if False in truths else None if None in truths else True

@@ -1,0 +1,177 @@
+"""The intake of one episode: which questionnaires, how far, and the review before it is submitted."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from clinic.models import Episode
+from clinic.permissions import requires
+from clinic.views.reach import about, open_episode, within
+from intake import actions
+from intake.answers import Answer, Key, State, from_json
+from intake.branching import Evaluation, evaluate
+from intake.forms import id_of
+from intake.models import Answer as Row
+from intake.models import Flag, Instrument, Response
+from intake.packet import may_rate, packet
+from intake.questionnaire import Item, Questionnaire
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many of the questions that apply have an answer, given or declined."""
+
+    done: int
+    total: int
+
+    @property
+    def whole(self) -> bool:
+        return self.done == self.total
+
+    @property
+    def open(self) -> int:
+        return self.total - self.done
+
+
+def progress_of(
+    questionnaire: Questionnaire, evaluation: Evaluation, stored: Mapping[Key, Answer], part: Item | None = None
+) -> Progress:
+    """Over one section, or the whole questionnaire."""
+    inside = {item.link_id for item in part.walk()} if part else set(questionnaire.by_id)
+    open_ = sum(key[0] in inside for key in evaluation.unanswered)
+    done = sum(
+        key[0] in inside and key in evaluation.enabled and answer.state is not State.MISSING for key, answer in stored.items()
+    )
+    return Progress(done, done + open_)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One questionnaire of the packet in this episode."""
+
+    code: str
+    title: str
+    filled_by: str
+    minutes: int
+    url: str
+    refusal: str
+    progress: Progress
+    unanswered: list[dict[str, str]]
+    draft: Response | None
+    submitted: Response | None
+
+
+def entries(request: HttpRequest, episode: Episode) -> list[Entry]:
+    """Every questionnaire of the packet, in order, in a constant number of queries."""
+    drafts = {draft.code: draft for draft in Response.objects.drafts_of(episode)}
+    submitted = {response.code: response for response in Response.objects.latest_of(episode)}
+    active = {instrument.code: instrument for instrument in Instrument.objects.current()}
+    rows: dict[int, dict[Key, Row]] = {}
+    for row in Row.objects.filter(response__in=drafts.values()):
+        rows.setdefault(row.response_id, {})[row.link_id, row.instance] = row
+    made = []
+    for code, listed in packet().items():
+        draft = drafts.get(code)
+        instrument = draft.instrument if draft else active.get(code)
+        if instrument is None:
+            continue
+        made.append(_entry(request, episode, listed, instrument, draft, submitted.get(code), rows.get(draft.pk, {}) if draft else {}))
+    return made
+
+
+def _entry(
+    request: HttpRequest, episode: Episode, listed: Any, instrument: Instrument, draft: Response | None, submitted: Response | None,
+    rows: dict[Key, Row],
+) -> Entry:  # fmt: skip
+    questionnaire = instrument.questionnaire
+    stored = {key: from_json(questionnaire.by_id[key[0]], State(row.state), row.value) for key, row in rows.items()}
+    evaluation = evaluate(questionnaire, stored)
+    refusal = ""
+    if not instrument.may_show_items:
+        refusal = "Needs a recorded permission first."
+    elif not may_rate(request.user, listed.code, episode.program_id):
+        refusal = "Rated by a clinician."
+    url = reverse("section", kwargs={"episode_id": episode.public_id, "code": listed.code, "number": 1})
+    return Entry(
+        listed.code, instrument.title, listed.filled_by, listed.minutes, url, refusal,
+        progress_of(questionnaire, evaluation, stored), _open_questions(episode, listed.code, questionnaire, evaluation), draft, submitted,
+    )  # fmt: skip
+
+
+def _open_questions(episode: Episode, code: str, questionnaire: Questionnaire, evaluation: Evaluation) -> list[dict[str, str]]:
+    """The unanswered questions that apply, each with a link to where it is asked."""
+    found = []
+    for place, part in enumerate(questionnaire.sections(), 1):
+        inside = {item.link_id for item in part.walk()}
+        page = reverse("section", kwargs={"episode_id": episode.public_id, "code": code, "number": place})
+        for key in evaluation.unanswered:
+            if key[0] in inside:
+                found.append({"text": questionnaire.by_id[key[0]].text, "url": f"{page}#{id_of(key)}"})
+    return found
+
+
+@requires("intake.edit")
+def intake(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
+    episode = open_episode(request, episode_id)
+    listed = entries(request, episode)
+    context = about(request.user, episode) | _flags(episode) | {  # type: ignore[arg-type]
+        "entries": listed,
+        "whole": all(entry.progress.whole for entry in listed),
+        "begun": any(entry.draft for entry in listed),
+        "next": next((entry for entry in listed if not entry.refusal and not entry.progress.whole and not entry.submitted), None),
+    }  # fmt: skip
+    return render(request, "intake/intake.html", context)
+
+
+@requires("intake.submit")
+def review(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
+    """What is still unanswered, asked once; then everything is frozen and assessed."""
+    episode = open_episode(request, episode_id)
+    listed = [entry for entry in entries(request, episode) if entry.draft or not entry.submitted]
+    unanswered = sum(entry.progress.open for entry in listed)
+    problem = ""
+    if request.method == "POST":
+        problem = _submit(request, episode, unanswered)
+        if not problem:
+            return _after_submit(request, episode)
+    context = about(request.user, episode) | _flags(episode) | {  # type: ignore[arg-type]
+        "entries": listed,
+        "unanswered": unanswered,
+        "begun": any(entry.draft for entry in listed),
+        "key": request.POST.get("key") or uuid.uuid4(),
+        "problem": problem,
+    }  # fmt: skip
+    return render(request, "intake/review.html", context, status=422 if problem else 200)
+
+
+def _submit(request: HttpRequest, episode: Episode, unanswered: int) -> str:
+    """Submit, or the sentence that says what is missing."""
+    try:
+        key = uuid.UUID(request.POST.get("key", ""))
+    except ValueError:
+        return "This page has lost its mark against double submits. Reload it and submit again."
+    if unanswered and request.POST.get("seen") != "1" and not actions.was_submitted(episode, key):
+        return f"Please say that you have seen the {unanswered} unanswered questions, or answer them first."
+    try:
+        actions.submit(by=request.user, episode=episode, key=key)  # type: ignore[arg-type]
+    except actions.NothingToSubmit:
+        return "Nothing has been answered yet, so there is nothing to submit."
+    return ""
+
+
+def _after_submit(request: HttpRequest, episode: Episode) -> HttpResponse:
+    messages.success(request, "The intake is submitted.")
+    name = "assessment" if within(request.user, "scores.view", [episode]) else "chart"  # type: ignore[arg-type]
+    return redirect(name, episode_id=episode.public_id)
+
+
+def _flags(episode: Episode) -> dict[str, Any]:
+    flags = list(Flag.objects.filter(episode=episode).standing())
+    critical = any(flag.severity == Flag.Severity.CRITICAL and flag.status == Flag.Status.OPEN for flag in flags)
+    return {"flags": flags, "crisis": episode.program.crisis_text if critical else ""}

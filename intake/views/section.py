@@ -1,0 +1,248 @@
+"""One section of a questionnaire: asked, saved as it is answered, asked again when the answers change what applies."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from clinic.models import Episode
+from clinic.permissions import Refused, requires
+from clinic.views.reach import about, open_episode
+from intake import actions
+from intake.answers import Answer, Key, State, from_json, to_words
+from intake.branching import evaluate
+from intake.forms import Question, Rows, SectionForm, name_of
+from intake.models import Answer as Row
+from intake.models import Flag, Instrument, Response
+from intake.packet import may_rate, packet
+from intake.questionnaire import Item
+from intake.views.overview import progress_of
+
+CONFLICT, UNREADABLE = 409, 422
+
+
+@requires("intake.edit")
+def section(request: HttpRequest, episode_id: uuid.UUID, code: str, number: int = 1) -> HttpResponse:
+    episode = open_episode(request, episode_id)
+    instrument = _instrument(request, episode, code)
+    sections = instrument.questionnaire.sections()
+    if not 1 <= number <= len(sections):
+        raise Http404
+    page = Page(request, episode, instrument, sections[number - 1], number)
+    return page.post() if request.method == "POST" else page.show()
+
+
+def _instrument(request: HttpRequest, episode: Episode, code: str) -> Instrument:
+    """The version this episode's draft is pinned to, else the active one. Refuses what this person may not fill."""
+    draft = Response.objects.draft_of(episode, code)
+    instrument = draft.instrument if draft else Instrument.objects.filter(code=code, active=True).first()
+    if instrument is None or code not in packet():
+        raise Http404
+    if not instrument.may_show_items:
+        raise Refused("This questionnaire needs a recorded permission before its questions may be shown.")
+    if not may_rate(request.user, code, episode.program_id):
+        raise Refused(f"{packet()[code].title} is rated by a clinician.")
+    return instrument
+
+
+class Page:
+    """One section of one instrument in one episode, for one request."""
+
+    def __init__(self, request: HttpRequest, episode: Episode, instrument: Instrument, here: Item, number: int) -> None:
+        self.request, self.episode, self.instrument, self.here, self.number = request, episode, instrument, here, number
+        self.questionnaire = instrument.questionnaire
+        self.conflicts: dict[Key, actions.Conflict] = {}
+        self.read()
+
+    def read(self) -> None:
+        """The draft as it stands now."""
+        self.draft = Response.objects.draft_of(self.episode, self.instrument.code)
+        self.rows = Row.objects.of(self.draft)
+        self.stored = stored_answers(self.questionnaire, self.rows)
+        self.evaluation = evaluate(self.questionnaire, self.stored)
+
+    def form(self, data: Any = None) -> SectionForm:
+        return SectionForm(
+            data,
+            section=self.here,
+            stored=self.stored,
+            versions={key: row.version for key, row in self.rows.items()},
+            evaluation=self.evaluation,
+            draft=self.draft.public_id if self.draft else None,
+        )
+
+    def show(self) -> HttpResponse:
+        return self.render(self.form())
+
+    def post(self) -> HttpResponse:
+        """Save what can be read. An autosave answers with what changed; a button goes on, unless something needs a look."""
+        form = self.form(self.request.POST)
+        form.is_valid()
+        answers = self._with_declined_rest(form) if "decline_section" in self.request.POST else form.answers
+        answers |= self._removed_row(form)
+        try:
+            saved = actions.save_answers(
+                by=self.request.user,  # type: ignore[arg-type]
+                episode=self.episode,
+                instrument=self.instrument,
+                answers=self._decided(form, answers),
+                versions=form.posted_versions | self._decided_versions(form),
+                draft=form.cleaned_data.get("draft"),
+            )
+        except actions.AlreadySubmitted:
+            return self._submitted_meanwhile()
+        before = self.evaluation
+        self.read()
+        self.conflicts = {conflict.key: conflict for conflict in saved.conflicts}
+        if self.request.htmx:  # type: ignore[attr-defined]
+            return self._autosaved(form)
+        return self._go_on(form, before)
+
+    # Two people, one answer
+
+    def _decided(self, form: SectionForm, answers: dict[Key, Answer]) -> dict[Key, Answer]:
+        """Without the answers of which the person chose to keep the other one."""
+        return {key: answer for key, answer in answers.items() if self.request.POST.get(f"c-{name_of(key)}") != "theirs"}
+
+    def _decided_versions(self, form: SectionForm) -> dict[Key, int]:
+        """Where the person chose their own answer, the version they have seen and are writing over."""
+        chosen = {}
+        for name, field in form.questions.items():
+            seen = self.request.POST.get(f"cv-{name}", "")
+            if self.request.POST.get(f"c-{name}") == "mine" and seen.isascii() and seen.isdigit() and len(seen) < 10:
+                chosen[field.key] = int(seen)
+        return chosen
+
+    def _conflict_words(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": name_of(key),
+                "text": self.questionnaire.by_id[key[0]].text,
+                "mine": to_words(conflict.mine),
+                "theirs": to_words(from_json(self.questionnaire.by_id[key[0]], State(conflict.theirs.state), conflict.theirs.value)),
+                "by": conflict.theirs.by,
+                "at": conflict.theirs.at,
+                "version": conflict.theirs.version,
+            }
+            for key, conflict in self.conflicts.items()
+        ]
+
+    def _submitted_meanwhile(self) -> HttpResponse:
+        message = "This questionnaire was submitted since you opened the page, so your latest answers were not written into it."
+        if self.request.htmx:  # type: ignore[attr-defined]
+            return HttpResponse(render_to_string("intake/submitted.html", {"message": message}), status=CONFLICT)
+        back = reverse("intake", kwargs={"episode_id": self.episode.public_id})
+        return render(self.request, "409.html", {"message": message, "back_url": back}, status=CONFLICT)
+
+    # Buttons
+
+    def _with_declined_rest(self, form: SectionForm) -> dict[Key, Answer]:
+        """“Decline section”: every question of the page that has no answer is declined."""
+        declined = Answer(State.DECLINED)
+        return {key: declined if answer.state is State.MISSING else answer for key, answer in form.answers.items()}
+
+    def _removed_row(self, form: SectionForm) -> dict[Key, Answer]:
+        """“Remove”: every answer of one row of a repeating group is taken back; the record keeps what it was."""
+        group_id, _, instance = self.request.POST.get("remove", "").partition("~")
+        group = self.questionnaire.by_id.get(group_id)
+        if group is None or not instance:
+            return {}
+        inside = {child.link_id for child in group.walk()}
+        return {key: Answer(State.MISSING) for key in self.rows if key[0] in inside and key[1] == instance}
+
+    def _go_on(self, form: SectionForm, before: Any) -> HttpResponse:
+        if self.conflicts:
+            return self.render(form, status=CONFLICT)
+        if form.errors:
+            return self.render(form, status=UNREADABLE)
+        here = reverse("section", kwargs={"episode_id": self.episode.public_id, "code": self.instrument.code, "number": self.number})
+        if "remove" in self.request.POST or "add" in self.request.POST:
+            return redirect(here)
+        fresh = self.form()
+        if set(fresh.questions) - set(form.questions):
+            return redirect(here + "?more=1")
+        return redirect(self.next_url())
+
+    def next_url(self) -> str:
+        """The next section, else the next questionnaire this person may fill, else the review."""
+        if self.number < len(self.questionnaire.sections()):
+            return self._url(self.instrument.code, self.number + 1)
+        codes = list(packet())
+        for code in codes[codes.index(self.instrument.code) + 1 :]:
+            if may_rate(self.request.user, code, self.episode.program_id):
+                return self._url(code, 1)
+        return reverse("review", kwargs={"episode_id": self.episode.public_id})
+
+    def _url(self, code: str, number: int) -> str:
+        return reverse("section", kwargs={"episode_id": self.episode.public_id, "code": code, "number": number})
+
+    # Rendering
+
+    def _autosaved(self, form: SectionForm) -> HttpResponse:
+        """Only what changed on the page: versions, questions that came or went, problems, safety flags."""
+        fresh = self.form()
+        shown = set(self.request.POST.getlist("shown"))
+        frames = [name for name in _places(fresh.parts) if (name in fresh.questions) != (name in shown)]
+        context = self._context(fresh) | {
+            "frames": [fresh.draw(name, oob=True) for name in frames if name in fresh.questions or name in form.questions],
+            "versions": [(name, fresh.versions.get(field.key, 0)) for name, field in fresh.questions.items() if name not in frames],
+            "problems": {name: " ".join(errors) for name, errors in form.errors.items()},
+            "shown": [name for name in shown if name in fresh.questions or name in form.questions],
+        }
+        status = CONFLICT if self.conflicts else UNREADABLE if form.errors else 200
+        return HttpResponse(render_to_string("intake/autosaved.html", context, request=self.request), status=status)
+
+    def _context(self, form: SectionForm) -> dict[str, Any]:
+        flags = list(Flag.objects.filter(episode=self.episode).standing())
+        critical = any(flag.severity == Flag.Severity.CRITICAL and flag.status == Flag.Status.OPEN for flag in flags)
+        return {
+            "episode": self.episode,
+            "form": form,
+            "draft": self.draft,
+            "flags": flags,
+            "crisis": self.episode.program.crisis_text if critical else "",
+            "conflicts": self._conflict_words(),
+        }
+
+    def render(self, form: SectionForm, status: int = 200) -> HttpResponse:
+        sections = self.questionnaire.sections()
+        context = about(self.request.user, self.episode) | self._context(form) | {  # type: ignore[arg-type]
+            "instrument": self.instrument,
+            "here": self.here,
+            "number": self.number,
+            "sections": [
+                {
+                    "title": part.text or self.instrument.title,
+                    "url": self._url(self.instrument.code, place),
+                    "here": place == self.number,
+                    "progress": progress_of(self.questionnaire, self.evaluation, self.stored, part),
+                }
+                for place, part in enumerate(sections, 1)
+            ],
+            "progress": progress_of(self.questionnaire, self.evaluation, self.stored),
+            "back_url": self._url(self.instrument.code, self.number - 1) if self.number > 1 else "",
+            "last": self.number == len(sections),
+            "more": "more" in self.request.GET,
+            "problems": [(f"w-{name}", form.fields[name].label, " ".join(errors)) for name, errors in form.errors.items()],
+        }  # fmt: skip
+        return render(self.request, "intake/section.html", context, status=status)
+
+
+def stored_answers(questionnaire: Any, rows: dict[Key, Row]) -> dict[Key, Answer]:
+    """The rows of a draft as typed answers."""
+    return {key: from_json(questionnaire.by_id[key[0]], State(row.state), row.value) for key, row in rows.items()}
+
+
+def _places(parts: Iterable[Any]) -> list[str]:
+    """The names of every place of the page where a question stands or may appear, outside repeating groups."""
+    names = []
+    for part in parts:
+        if isinstance(part, Question):
+            names.append(part.name)
+        elif isinstance(part, Rows):
+            names += [name for _, inside in part.rows for name in _places(inside)]
+    return names

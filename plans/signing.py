@@ -1,0 +1,211 @@
+"""Signing: a draft becomes a document that nobody can alter, bound to whoever signed it."""
+
+import datetime
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from clinic import workflow
+from clinic.actions import update_summary
+from clinic.models import Program, User
+from clinic.permissions import roles_in
+from intake.actions import lock_episode
+from intake.content_files import sha256 as content_sha256
+from intake.models import Assessment, Flag, Instrument
+from intake.responses import said
+from plans import document, thread, tree
+from plans.components import content_hash, unreviewed
+from plans.models import Deferral, Plan, Signature, SignedPlan
+
+
+class NotReady(ValueError):
+    """Documentation gaps stop the signature; `gaps` names each."""
+
+    def __init__(self, gaps: tuple[thread.Gap, ...]) -> None:
+        super().__init__("The plan cannot be signed yet.")
+        self.gaps = gaps
+
+
+class ChangedSince(ValueError):
+    """The plan was changed after the signer read it."""
+
+
+class NotTheCertifier(ValueError):
+    """This person may not certify this version; the message says why."""
+
+
+@transaction.atomic
+def sign(*, by: User, plan: Plan, key: uuid.UUID, seen: str) -> SignedPlan:
+    """Freeze the plan and sign it as its author. The same `key` again gives the same version.
+
+    `seen` is the SHA-256 of the content that was on the signer's screen (`fingerprint`).
+    Raises NotReady while documentation is missing, ChangedSince when somebody changed the plan meanwhile.
+    """
+    episode = lock_episode(plan.episode)
+    if earlier := SignedPlan.objects.filter(episode=episode, key=key).first():
+        return earlier
+    plan = Plan.objects.select_related("assessment", "episode__program", "episode__patient").get(pk=plan.pk)
+    if plan.status != Plan.Status.DRAFT:
+        raise ChangedSince("This version has been signed already.")
+    roots = tree.read(plan)
+    missing = tuple(gap for gap in thread.gaps(tree.plan_view(plan, roots)) if gap.stops)
+    if missing:
+        raise NotReady(missing)
+    if fingerprint(plan) != seen:
+        raise ChangedSince("The plan was changed after you opened this page. Read it again, then sign.")
+    now = timezone.now()
+    text = document.build(plan_document(plan, roots))
+    previous = SignedPlan.objects.in_force(episode)
+    signed = SignedPlan.objects.create(
+        program_id=plan.program_id, patient_id=plan.patient_id, plan=plan, episode=episode, number=plan.number,
+        supersedes=previous, document=text.decode(), sha256=document.sha256(text), signed_at=now, key=key,
+    )  # fmt: skip
+    _add_signature(by, signed, Signature.Meaning.AUTHOR, now)
+    Plan.objects.filter(episode=episode, status=Plan.Status.SIGNED).update(status=Plan.Status.SUPERSEDED)
+    plan.status = Plan.Status.SIGNED
+    plan.save(update_fields=["status"])
+    if awaited := certifier_awaited(signed):
+        update_summary(episode=episode, stage=workflow.AWAITING, due=(timezone.localdate(), f"{awaited} signs the plan"))
+    else:
+        update_summary(episode=episode, stage=workflow.TREATMENT, due=(plan.review_on, "Review the plan"))
+    return signed
+
+
+@transaction.atomic
+def certify(*, by: User, signed: SignedPlan) -> Signature:
+    """Add the certifying signature the program asks for. A second click gives the same signature. Raises NotTheCertifier."""
+    episode = lock_episode(signed.episode)
+    if earlier := Signature.objects.filter(signed_plan=signed, meaning=Signature.Meaning.CERTIFIER).first():
+        return earlier
+    role = episode.program.certifying_role
+    if role and role not in roles_in(by, episode.program_id):
+        raise NotTheCertifier(f"This program asks for the signature of a {Program.CertifyingRole(role).label.lower()[2:]}.")
+    if Signature.objects.filter(signed_plan=signed, user=by).exists():
+        raise NotTheCertifier("You signed this plan as its author; somebody else certifies it.")
+    signature = _add_signature(by, signed, Signature.Meaning.CERTIFIER, timezone.now())
+    if episode.stage == workflow.AWAITING:
+        update_summary(episode=episode, stage=workflow.TREATMENT, due=(signed.plan.review_on, "Review the plan"))
+    return signature
+
+
+def certifier_awaited(signed: SignedPlan) -> str:
+    """Who must still certify this version, e.g. "A prescriber"; empty when nobody must."""
+    role = signed.episode.program.certifying_role
+    if not role or signed.signatures.filter(meaning=Signature.Meaning.CERTIFIER).exists():
+        return ""
+    return Program.CertifyingRole(role).label
+
+
+def _add_signature(by: User, signed: SignedPlan, meaning: Signature.Meaning, at: datetime.datetime) -> Signature:
+    return Signature.objects.create(
+        program_id=signed.program_id, patient_id=signed.patient_id, signed_plan=signed, user=by, name=str(by),
+        credential=by.credential, discipline=by.discipline, meaning=meaning, at=at,
+        sha256=document.signature_hash(signed.sha256, signer=str(by), credential=by.credential, meaning=meaning.value, at=at),
+    )  # fmt: skip
+
+
+def fingerprint(plan: Plan) -> str:
+    """SHA-256 of the document as it would be signed now: what the signer has read is what is signed."""
+    return document.sha256(document.build(plan_document(plan, tree.read(plan))))
+
+
+def plan_document(plan: Plan, roots: list[tree.Node]) -> dict[str, Any]:
+    """Everything a signed plan carries (plans/document.py REQUIRED): texts and versions, not only ids."""
+    assessment, episode = plan.assessment, plan.episode
+    patient = episode.patient
+    result = assessment.result
+    return {
+        "number": plan.number,
+        "provisional": plan.provisional,
+        "language": settings.LANGUAGE_CODE,
+        "timezone": settings.TIME_ZONE,
+        "program": {"name": episode.program.name},
+        "patient": {
+            "name": patient.legal_name, "preferred_name": patient.preferred_name, "birth_date": patient.birth_date,
+            "record_number": patient.record_number, "pronouns": patient.pronouns,
+        },
+        "assessment": {"submitted_at": assessment.at, "evaluated_at": assessment.at},
+        "questionnaires": _questionnaires(assessment),
+        "scores": result["scores"],
+        "needs": result["needs"],
+        "level": result["level"],
+        "flags": [_flag(flag) for flag in Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by")],
+        "suggestions": [_suggestion(row) for row in plan.components.filter(removed=False).order_by("pk")],
+        "undecided": plan.undecided,
+        "problems": [_problem(node) for node in roots],
+        "deferrals": [
+            {"rule": row.rule, "subject": row.subject, "reason": row.reason}
+            for row in Deferral.objects.filter(plan=plan).order_by("rule", "subject")
+        ],
+        "discharge_criteria": plan.discharge_criteria,
+        "review_on": plan.review_on,
+        "patient_signature": {"status": plan.patient_signature, "reason": plan.patient_signature_reason},
+        "copy_offered": plan.copy_offered,
+        "content_hash": content_sha256({"intake": assessment.content_hash, "plans": content_hash()}),
+        "settings_hash": content_sha256(assessment.settings),
+        "unreviewed": [*result["unreviewed"], *unreviewed()],
+    }  # fmt: skip
+
+
+def _questionnaires(assessment: Assessment) -> list[dict[str, Any]]:
+    """Each questionnaire the plan rests on, with its version, its hash and the answers in words as they were frozen."""
+    versions = {(row.url, row.version): row for row in Instrument.objects.all()}
+    listed = []
+    for code, response in assessment.responses.items():
+        url, _, version = response["questionnaire"].partition("|")
+        instrument = versions[url, version]
+        answers = list(_answers(response.get("item", [])))
+        listed.append(
+            {"code": code, "url": url, "version": version, "title": instrument.title, "sha256": instrument.sha256, "answers": answers}
+        )
+    return sorted(listed, key=lambda row: row["url"])
+
+
+def _answers(items: list[dict[str, Any]]) -> Any:
+    for item in items:
+        if "answer" in item or "extension" in item:
+            state, words = said(item)
+            yield {"link_id": item["linkId"], "text": item.get("text", ""), "state": state, "answer": words}
+        yield from _answers(item.get("item", []))
+
+
+def _flag(flag: Flag) -> dict[str, Any]:
+    return {
+        "rule": flag.rule_id, "name": flag.name, "severity": flag.Severity(flag.severity).name, "message": flag.message,
+        "action": flag.action, "status": flag.get_status_display(),
+        "acknowledged_by": str(flag.acknowledged_by) if flag.acknowledged_by else None, "acknowledged_at": flag.acknowledged_at,
+        "action_taken": flag.action_taken,
+    }  # fmt: skip
+
+
+def _suggestion(row: Any) -> dict[str, Any]:
+    kept = ("because", "contraindication", "contra_now", "cite", "grade")
+    return {key: row.suggestion.get(key) for key in kept} | {
+        "component_id": row.component_id, "name": row.name, "tier": row.tier, "suggested": row.suggested,
+        "decision": row.decision, "reason": row.reason, "note": row.note, "hold": row.hold,
+    }  # fmt: skip
+
+
+def _problem(node: tree.Node) -> dict[str, Any]:
+    return {"title": node.part.title, "source": node.part.source, "goals": [_goal(child) for child in node.children]}
+
+
+def _goal(node: tree.Node) -> dict[str, Any]:
+    goal = node.part
+    names = ("text", "patient_words", "measure", "baseline", "target", "target_date")
+    return {name: getattr(goal, name) for name in names} | {"objectives": [_objective(child) for child in node.children]}
+
+
+def _objective(node: tree.Node) -> dict[str, Any]:
+    return {"text": node.part.text, "interventions": [_intervention(child.part) for child in node.children]}
+
+
+def _intervention(row: Any) -> dict[str, Any]:
+    names = ("text", "frequency", "duration", "start_on", "review_on")
+    return {name: getattr(row, name) for name in names} | {
+        "discipline": row.get_discipline_display(),
+        "responsible": row.responsible.signature_name if row.responsible else "",
+    }
