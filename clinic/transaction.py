@@ -9,8 +9,9 @@ from django.http import HttpRequest, HttpResponse
 
 from clinic import audit
 
-# A refusal undoes what the request wrote. 409 is no refusal: it keeps what did not collide and shows what did.
-CONFLICT = 409
+# A refusal undoes what the request wrote. 409 and 422 are no refusals: what did not collide, or could be read, is kept,
+# and the page that shows the rest was read.
+KEPT = frozenset({409, 422})
 
 SET_ACTOR = (
     "SELECT set_config('steady.user_id', %s, true), set_config('steady.action', %s, true), set_config('steady.reason', %s, true)"
@@ -41,7 +42,7 @@ class TransactionMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with transaction.atomic():
             response = self.get_response(request)
-            if response.status_code >= 400 and response.status_code != CONFLICT:
+            if response.status_code >= 400 and response.status_code not in KEPT:
                 transaction.set_rollback(True)
         if response.status_code in (403, 404):
             audit.record_denial(request, response)

@@ -15,12 +15,22 @@ from clinic.permissions import is_clinician
 from intake import answers as typed
 from intake.answers import Key, State
 from intake.branching import evaluate
-from intake.evaluation import Evaluated, Filled, Person, draft_flags, evaluate_episode
+from intake.evaluation import Evaluated, Filled, Person, Settings, draft_flags, evaluate_episode
 from intake.models import Answer, Assessment, Flag, Instrument, Response, RuleSetting, Score
+from intake.packet import packet
+from intake.parameters import Parameters
 from intake.responses import from_response
 from intake.rules import Fired
 
 SEVERITY = {"INFO": 1, "MODERATE": 2, "HIGH": 3, "CRITICAL": 4}
+
+
+def effective_settings() -> Settings:
+    """What the clinic has set by now: numbers, rules switched off, and the questionnaires of its intake. One query."""
+    rows = RuleSetting.objects.current()
+    values = {rule_id: row.values["value"] for rule_id, row in rows.items() if "value" in row.values}
+    off = frozenset(rule_id for rule_id, row in rows.items() if not row.enabled)
+    return Settings(Parameters(values=values), off, tuple(packet()))
 
 
 class AlreadySubmitted(Exception):
@@ -110,7 +120,8 @@ def _same(row: Answer | None, answer: typed.Answer) -> bool:
 def _write(by: User, response: Response, rows: dict[Key, Answer], changed: Mapping[Key, typed.Answer]) -> None:
     """One insert and one update, however many answers; `rows` is brought up to date."""
     now = timezone.now()
-    new, old = [], []
+    new: list[Answer] = []
+    old: list[Answer] = []
     for (link_id, instance), answer in changed.items():
         row = rows.get((link_id, instance))
         if row is None:
@@ -197,7 +208,7 @@ def _submitted(episode: Episode) -> dict[str, tuple[Response, Filled]]:
     for response in Response.objects.latest_of(episode):
         questionnaire = response.instrument.questionnaire
         answers = from_response(questionnaire, response.document)
-        known[response.code] = (response, Filled(questionnaire, answers, response.completed_at))
+        known[response.code] = (response, Filled(questionnaire, answers, response.completed_at or response.started_at))
     return known
 
 
@@ -209,7 +220,7 @@ def _document(response: Response, filled: Filled, at: datetime.datetime) -> dict
 def _assess(
     by: User, episode: Episode, known: Known, key: uuid.UUID, at: datetime.datetime, kind: Assessment.Kind
 ) -> Assessment:
-    settings = RuleSetting.objects.effective()
+    settings = effective_settings()
     evaluated = evaluate_episode(_person(episode), {code: filled for code, (_, filled) in known.items()}, settings, at)
     documents = {code: response.document or _document(response, filled, at) for code, (response, filled) in known.items()}
     assessment = Assessment.objects.create(
@@ -220,7 +231,14 @@ def _assess(
     )  # fmt: skip
     Score.objects.bulk_create(_score_rows(assessment, evaluated))
     _reconcile(by, episode, [*evaluated.flags, *evaluated.interactions], evaluated.content_hash, assessment)
-    summary = {score.code: {"label": score.name, "text": score.text} for score in evaluated.scores.values()}
+    summary = {
+        score.code: {
+            "label": score.name,
+            "value": f"at least {score.floor}" if score.total is None else str(score.total),
+            "band": score.band or "",
+        }
+        for score in evaluated.scores.values()
+    }
     update_summary(episode=episode, acuity=_acuity(episode), scores=summary)
     return assessment
 
@@ -244,7 +262,7 @@ def _raise_draft_flags(by: User, episode: Episode) -> None:
     """The few flags that cannot wait for the submit, from whatever is answered so far."""
     known = _submitted(episode) | {response.code: (response, filled) for response, filled in _filled_drafts(episode)}
     forms = {code: filled for code, (_, filled) in known.items()}
-    fired, looked_at, content_hash = draft_flags(_person(episode), forms, RuleSetting.objects.effective(), timezone.now())
+    fired, looked_at, content_hash = draft_flags(_person(episode), forms, effective_settings(), timezone.now())
     if _reconcile(by, episode, fired, content_hash, None, looked_at):
         update_summary(episode=episode, acuity=_acuity(episode))
 

@@ -80,8 +80,8 @@ def parse_answer(item: "Item", raw: Sequence[str], declined: bool = False) -> An
         return Answer(State.DECLINED)
     try:
         texts = [clean_text(text).strip() for text in raw]
-    except Unclean as problem:
-        raise AnswerProblem(str(problem)) from None
+    except Unclean as unclean:
+        raise AnswerProblem(str(unclean)) from None
     texts = [text for text in dict.fromkeys(texts) if text]
     if not texts:
         return MISSING

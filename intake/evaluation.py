@@ -87,7 +87,7 @@ def evaluate_episode(person: Person, forms: Forms, settings: Settings, at: datet
     known = gather(person, forms, {*settings.packet, *forms}, settings.parameters, at)
     facts, inputs = dict(known.facts), _inputs(known, forms)
     crossing = interaction_rules.evaluate(facts, inputs, off=settings.off)
-    facts |= crossing.truths | {"any_ix": interaction_rules.any_interaction(crossing.truths)}
+    facts |= dict(crossing.truths) | {"any_ix": interaction_rules.any_interaction(crossing.truths)}
     inputs |= _inputs_of(crossing.fired)
     raised = safety_flags.evaluate(facts, inputs, off=settings.off)
     facts |= raised.truths

@@ -112,14 +112,14 @@ class SectionForm(forms.Form):
     ) -> None:
         super().__init__(data, initial={"draft": draft})
         self.stored, self.versions, self.evaluation = stored, versions, evaluation
-        shown = set(data.getlist("shown")) if data is not None else None
-        self.parts = list(self._lay_out(section.children, "", shown))
+        self.shown = frozenset(data.getlist("shown")) if data is not None else frozenset()
+        self.parts = list(self._lay_out(section.children, ""))
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.disable_csrf = True
         self.helper.layout = _Layout(self.parts)
 
-    def _lay_out(self, items: tuple[Item, ...], instance: str, shown: set[str] | None, *, blank: bool = False) -> Iterator[LayoutObject]:
+    def _lay_out(self, items: tuple[Item, ...], instance: str, *, blank: bool = False) -> Iterator[LayoutObject]:
         for item in items:
             key = (item.link_id, instance)
             if item.hidden or item.is_help:
@@ -129,22 +129,22 @@ class SectionForm(forms.Form):
                     yield Text(item)
             elif item.type == "group" and item.repeats:
                 if key in self.evaluation.enabled or (item.link_id, "") in self.evaluation.enabled or not item.enable_when:
-                    yield Rows(item, list(self._rows(item, instance, shown)))
+                    yield Rows(item, list(self._rows(item, instance)))
             elif item.type == "group":
-                yield from self._lay_out(item.children, instance, shown, blank=blank)
+                yield from self._lay_out(item.children, instance, blank=blank)
             else:
-                yield from self._question(item, key, shown, blank)
-                yield from self._lay_out(item.children, instance, shown, blank=blank)
+                yield from self._question(item, key, blank)
+                yield from self._lay_out(item.children, instance, blank=blank)
 
-    def _question(self, item: Item, key: Key, shown: set[str] | None, blank: bool) -> Iterator[LayoutObject]:
+    def _question(self, item: Item, key: Key, blank: bool) -> Iterator[LayoutObject]:
         """The field of an item that applies, or that the page still showed; else only its place."""
         name = name_of(key)
         applies = key in self.evaluation.enabled or (blank and not item.enable_when)
-        if applies or (shown is not None and name in shown):
+        if applies or name in self.shown:
             self.fields[name] = QuestionField(item, key)
         yield Question(name)
 
-    def _rows(self, group: Item, outer: str, shown: set[str] | None) -> Iterator[tuple[str, list[LayoutObject]]]:
+    def _rows(self, group: Item, outer: str) -> Iterator[tuple[str, list[LayoutObject]]]:
         """Each row in which something is answered, then one empty row while another one is allowed."""
         inside = {child.link_id for child in group.walk()}
         depth = len(outer.split(".")) if outer else 0
@@ -157,7 +157,7 @@ class SectionForm(forms.Form):
         numbers = sorted(known) + ([following] if group.max_occurs is None or len(known) < group.max_occurs else [])
         for number in numbers:
             instance = f"{outer}.{number}" if outer else str(number)
-            yield instance, list(self._lay_out(group.children, instance, shown, blank=number not in known))
+            yield instance, list(self._lay_out(group.children, instance, blank=number not in known))
 
     @property
     def questions(self) -> dict[str, QuestionField]:
@@ -166,17 +166,20 @@ class SectionForm(forms.Form):
     @property
     def answers(self) -> dict[Key, Answer]:
         """Every answer that could be read, of the questions the page showed."""
-        shown = set(self.data.getlist("shown")) if self.is_bound else set()
         return {
             field.key: self.cleaned_data[name]
             for name, field in self.questions.items()
-            if name in shown and isinstance(self.cleaned_data.get(name), Answer)
+            if name in self.shown and isinstance(self.cleaned_data.get(name), Answer)
         }
 
     @property
     def posted_versions(self) -> dict[Key, int]:
         """The version of each row that the page had read; what is not a number counts as none read."""
         return {field.key: _number(self.data.get(f"v-{name}", "")) for name, field in self.questions.items()}
+
+    def problem(self, name: str) -> str:
+        """What is wrong with what was typed, as a sentence; empty when nothing is."""
+        return " ".join(map(str, self.errors.get(name, []))) if self.is_bound else ""
 
     def draw(self, name: str, *, oob: bool = False) -> str:
         """One question in its frame; only the frame when the question does not apply."""
@@ -207,7 +210,7 @@ class SectionForm(forms.Form):
             "selected": list(posted.raw) if kind == "multi" else posted.raw[0] if posted.raw else "",
             "value": posted.raw[0] if posted.raw else "",
             "declined": posted.declined,
-            "error": " ".join(self.errors.get(name, [])) if self.is_bound else "",
+            "error": self.problem(name),
             "required": True,
             "type": _input_type(item),
             "unit": item.unit or "",
@@ -217,8 +220,8 @@ class SectionForm(forms.Form):
 
     def _shown_value(self, name: str, field: QuestionField) -> Posted:
         """What was typed, while the page is being sent; else what is stored."""
-        if self.is_bound and name in self.data.getlist("shown"):
-            value: Posted = field.widget.value_from_datadict(self.data, {}, name)
+        if name in self.shown:
+            value: Posted = AnswerWidget().value_from_datadict(self.data, {}, name)
             return value
         answer = self.stored.get(field.key)
         if answer is None:

@@ -12,7 +12,6 @@ from clinic.models import ClinicalModel, Episode, User
 from clinic.models.patients import ClinicalQuerySet
 from clinic.models.record import Immutable
 from intake.answers import Key, State
-from intake.parameters import Parameters
 from intake.questionnaire import Questionnaire, load
 
 _compiled: dict[str, Questionnaire] = {}
@@ -288,16 +287,6 @@ class RuleSettingQuerySet(models.QuerySet):
         """The latest row of each rule or component that has one."""
         latest = self.order_by("rule_id", "-id").distinct("rule_id")
         return {row.rule_id: row for row in latest}  # type: ignore[attr-defined, misc]
-
-
-    def switched_off(self) -> frozenset[str]:
-        """The ids of the rules and components that are off now."""
-        return frozenset(rule_id for rule_id, row in self.current().items() if not row.enabled)
-
-    def parameters(self) -> Parameters:
-        """The named numbers as they are set now, defaults for the rest."""
-        set_now = {rule_id: row.values["value"] for rule_id, row in self.current().items() if "value" in row.values}
-        return Parameters(values=set_now)
 
 
 class RuleSetting(Immutable):

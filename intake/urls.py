@@ -1,5 +1,13 @@
-"""Names."""
+"""The pages of the intake, under one episode."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from intake.views import assessment, flags, overview, section
+
+urlpatterns = [
+    path("intake/", overview.intake, name="intake"),
+    path("intake/review/", overview.review, name="review"),
+    path("intake/<slug:code>/<int:number>/", section.section, name="section"),
+    path("assessment/", assessment.assessment, name="assessment"),
+    path("flags/<uuid:flag_id>/acknowledge/", flags.acknowledge, name="acknowledge"),
+]

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -10,9 +11,9 @@ from django.utils import timezone
 from clinic import workflow
 from clinic.actions import Stale, update_summary
 from clinic.models import Episode, User
-from intake.actions import lock_episode
+from intake.actions import effective_settings, lock_episode
 from intake.evaluation import fired_of
-from intake.models import Assessment, RuleSetting
+from intake.models import Assessment
 from plans.components import load_components
 from plans.models import Component, Deferral, Goal, Intervention, Objective, Plan, PlanRow, Problem
 from plans.suggest import Suggestion, answers_flags, contra_now, reason_needed, suggest, tier
@@ -48,8 +49,8 @@ def draft_plan(*, by: User, episode: Episode, assessment: Assessment) -> Plan:
         undecided=[{"component_id": u.component.id, "name": u.component.name, "ask": list(u.ask)} for u in made.undecided],
         started_at=timezone.now(), started_by=by,
     )  # fmt: skip
-    switched_off = RuleSetting.objects.switched_off()
-    chosen = [suggestion for suggestion in made.suggestions if suggestion.component.id not in switched_off]
+    off = effective_settings().off
+    chosen = [suggestion for suggestion in made.suggestions if suggestion.component.id not in off]
     Component.objects.bulk_create([_component(by, plan, suggestion, suggested=True) for suggestion in chosen])
     if earlier:
         _carry_over(by, earlier, plan)
@@ -91,8 +92,8 @@ def _carry_over(by: User, earlier: Plan, plan: Plan) -> None:
     components = {row.component_id: row for row in plan.components.all()}
     copies: dict[PlanRow, PlanRow] = {}
     for kind, model in PARTS.items():
-        for part in model._default_manager.filter(plan=earlier, removed=False).order_by("pk"):
-            original = model._default_manager.get(pk=part.pk)
+        for original in model._default_manager.filter(plan=earlier, removed=False).order_by("pk"):
+            part: Any = copy(original)
             if kind in PARENTS:
                 parent = copies.get(getattr(part, PARENTS[kind]))
                 if parent is None:
@@ -225,7 +226,7 @@ def _open(plan: Plan) -> Plan:
 
 def _locked(part: Row, version: int) -> Row:
     _open(part.plan)
-    current = type(part)._default_manager.get(pk=part.pk)
+    current: Row = type(part)._default_manager.get(pk=part.pk)  # type: ignore[assignment]
     if current.version != version:
         raise Stale(current)
     return current

@@ -90,7 +90,7 @@ def _make_template() -> None:
             database.prepare(inside)
         addresses = {"DATABASE_URL": address(building, database.WEB), "DATABASE_OWNER_URL": address(building, database.OWNER)}
         environment = os.environ | addresses
-        for command in ("migrate",):
+        for command in ("migrate", "load_content"):
             manage = [sys.executable, str(CHECKOUT / "manage.py"), command, "-v", "0"]
             done = subprocess.run(manage, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:

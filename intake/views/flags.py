@@ -1,16 +1,29 @@
 """A safety flag is acknowledged by a named person who says what was done."""
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
+from clinic.models import Episode, User
 from clinic.permissions import Refused, requires
-from clinic.views.reach import about, open_episode
+from clinic.views.reach import about, open_episode, within
 from intake import actions
 from intake.forms import AcknowledgeForm
 from intake.models import Flag
+
+
+def safety(user: User, episode: Episode) -> dict[str, Any]:
+    """What the safety banner of a page takes: the flags that stand, the crisis text while a critical one is open."""
+    flags = list(Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by"))
+    critical = any(flag.severity == Flag.Severity.CRITICAL and flag.status == Flag.Status.OPEN for flag in flags)
+    return {
+        "flags": flags,
+        "crisis": episode.program.crisis_text if critical else "",
+        "may_acknowledge": bool(within(user, "flag.acknowledge", [episode])),
+    }
 
 
 @requires("flag.acknowledge")

@@ -18,9 +18,10 @@ from intake.answers import Answer, Key, State, from_json
 from intake.branching import Evaluation, evaluate
 from intake.forms import id_of
 from intake.models import Answer as Row
-from intake.models import Flag, Instrument, Response
+from intake.models import Instrument, Response
 from intake.packet import may_rate, packet
 from intake.questionnaire import Item, Questionnaire
+from intake.views.flags import safety
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _entry(
     refusal = ""
     if not instrument.may_show_items:
         refusal = "Needs a recorded permission first."
-    elif not may_rate(request.user, listed.code, episode.program_id):
+    elif not may_rate(request.user, listed.code, episode.program_id):  # type: ignore[arg-type]
         refusal = "Rated by a clinician."
     url = reverse("section", kwargs={"episode_id": episode.public_id, "code": listed.code, "number": 1})
     return Entry(
@@ -120,7 +121,7 @@ def _open_questions(episode: Episode, code: str, questionnaire: Questionnaire, e
 def intake(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     episode = open_episode(request, episode_id)
     listed = entries(request, episode)
-    context = about(request.user, episode) | _flags(episode) | {  # type: ignore[arg-type]
+    context = about(request.user, episode) | safety(request.user, episode) | {  # type: ignore[arg-type]
         "entries": listed,
         "whole": all(entry.progress.whole for entry in listed),
         "begun": any(entry.draft for entry in listed),
@@ -140,7 +141,7 @@ def review(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         problem = _submit(request, episode, unanswered)
         if not problem:
             return _after_submit(request, episode)
-    context = about(request.user, episode) | _flags(episode) | {  # type: ignore[arg-type]
+    context = about(request.user, episode) | safety(request.user, episode) | {  # type: ignore[arg-type]
         "entries": listed,
         "unanswered": unanswered,
         "begun": any(entry.draft for entry in listed),
@@ -169,9 +170,3 @@ def _after_submit(request: HttpRequest, episode: Episode) -> HttpResponse:
     messages.success(request, "The intake is submitted.")
     name = "assessment" if within(request.user, "scores.view", [episode]) else "chart"  # type: ignore[arg-type]
     return redirect(name, episode_id=episode.public_id)
-
-
-def _flags(episode: Episode) -> dict[str, Any]:
-    flags = list(Flag.objects.filter(episode=episode).standing())
-    critical = any(flag.severity == Flag.Severity.CRITICAL and flag.status == Flag.Status.OPEN for flag in flags)
-    return {"flags": flags, "crisis": episode.program.crisis_text if critical else ""}

@@ -15,11 +15,12 @@ from clinic.views.reach import about, open_episode
 from intake import actions
 from intake.answers import Answer, Key, State, from_json, to_words
 from intake.branching import evaluate
-from intake.forms import Question, Rows, SectionForm, name_of
+from intake.forms import Question, Rows, SectionForm, id_of, name_of
 from intake.models import Answer as Row
-from intake.models import Flag, Instrument, Response
+from intake.models import Instrument, Response
 from intake.packet import may_rate, packet
 from intake.questionnaire import Item
+from intake.views.flags import safety
 from intake.views.overview import progress_of
 
 CONFLICT, UNREADABLE = 409, 422
@@ -44,7 +45,7 @@ def _instrument(request: HttpRequest, episode: Episode, code: str) -> Instrument
         raise Http404
     if not instrument.may_show_items:
         raise Refused("This questionnaire needs a recorded permission before its questions may be shown.")
-    if not may_rate(request.user, code, episode.program_id):
+    if not may_rate(request.user, code, episode.program_id):  # type: ignore[arg-type]
         raise Refused(f"{packet()[code].title} is rated by a clinician.")
     return instrument
 
@@ -173,7 +174,7 @@ class Page:
             return self._url(self.instrument.code, self.number + 1)
         codes = list(packet())
         for code in codes[codes.index(self.instrument.code) + 1 :]:
-            if may_rate(self.request.user, code, self.episode.program_id):
+            if may_rate(self.request.user, code, self.episode.program_id):  # type: ignore[arg-type]
                 return self._url(code, 1)
         return reverse("review", kwargs={"episode_id": self.episode.public_id})
 
@@ -185,26 +186,25 @@ class Page:
     def _autosaved(self, form: SectionForm) -> HttpResponse:
         """Only what changed on the page: versions, questions that came or went, problems, safety flags."""
         fresh = self.form()
-        shown = set(self.request.POST.getlist("shown"))
-        frames = [name for name in _places(fresh.parts) if (name in fresh.questions) != (name in shown)]
+        shown = form.shown
+        places = set(_places(form.parts))
+        frames = [name for name in _places(fresh.parts) if name in places and (name in fresh.questions) != (name in shown)]
+        staying = [name for name in fresh.questions if name in shown]
         context = self._context(fresh) | {
-            "frames": [fresh.draw(name, oob=True) for name in frames if name in fresh.questions or name in form.questions],
-            "versions": [(name, fresh.versions.get(field.key, 0)) for name, field in fresh.questions.items() if name not in frames],
-            "problems": {name: " ".join(errors) for name, errors in form.errors.items()},
-            "shown": [name for name in shown if name in fresh.questions or name in form.questions],
+            "frames": [fresh.draw(name, oob=True) for name in frames],
+            "versions": [(name, fresh.versions.get(fresh.questions[name].key, 0)) for name in staying if name not in form.errors],
+            "slots": [(f"{id_of(form.questions[name].key)}-problem", form.problem(name)) for name in form.questions],
+            "settled": [name for name in staying if fresh.questions[name].key not in self.conflicts],
+            "progress": progress_of(self.questionnaire, self.evaluation, self.stored),
         }
         status = CONFLICT if self.conflicts else UNREADABLE if form.errors else 200
         return HttpResponse(render_to_string("intake/autosaved.html", context, request=self.request), status=status)
 
     def _context(self, form: SectionForm) -> dict[str, Any]:
-        flags = list(Flag.objects.filter(episode=self.episode).standing())
-        critical = any(flag.severity == Flag.Severity.CRITICAL and flag.status == Flag.Status.OPEN for flag in flags)
-        return {
+        return safety(self.request.user, self.episode) | {  # type: ignore[arg-type]
             "episode": self.episode,
             "form": form,
             "draft": self.draft,
-            "flags": flags,
-            "crisis": self.episode.program.crisis_text if critical else "",
             "conflicts": self._conflict_words(),
         }
 
@@ -227,7 +227,7 @@ class Page:
             "back_url": self._url(self.instrument.code, self.number - 1) if self.number > 1 else "",
             "last": self.number == len(sections),
             "more": "more" in self.request.GET,
-            "problems": [(f"w-{name}", form.fields[name].label, " ".join(errors)) for name, errors in form.errors.items()],
+            "problems": [(id_of(form.questions[name].key), form.fields[name].label, form.problem(name)) for name in form.errors],
         }  # fmt: skip
         return render(self.request, "intake/section.html", context, status=status)
 

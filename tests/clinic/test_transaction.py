@@ -18,7 +18,7 @@ def house(db: None) -> House:
 
 
 @pytest.mark.parametrize(
-    ("status", "kept"), [(200, True), (302, True), (409, True), (400, False), (403, False), (422, False), (500, False)]
+    ("status", "kept"), [(200, True), (302, True), (409, True), (400, False), (403, False), (422, True), (500, False)]
 )
 def test_what_a_request_wrote_stays_or_goes_with_its_answer(db: None, status: int, kept: bool) -> None:
     def view(request: HttpRequest) -> HttpResponse:

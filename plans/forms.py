@@ -1,0 +1,139 @@
+"""Parsing and cleaning of what a clinician sends while writing a plan."""
+
+import uuid
+from typing import Any
+
+from django import forms
+
+from clinic.cleaning import Unclean, clean_text
+from clinic.forms import DateInput
+from clinic.models import Episode, User
+from plans.components import load_components
+from plans.models import Component, Goal, Intervention, Objective, Plan, Problem
+
+LONG = {"rows": 3}
+
+
+class _Cleaned(forms.ModelForm):
+    """Every text in one normal form; `version` is the state of the row the page had read."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        for name, value in values.items():
+            if isinstance(value, str):
+                try:
+                    values[name] = clean_text(value)
+                except Unclean as problem:
+                    self.add_error(name, str(problem))
+        return values
+
+    def values(self) -> dict[str, Any]:
+        """The cleaned values of the model's own fields."""
+        return {name: self.cleaned_data[name] for name in self._meta.fields or ()}
+
+
+class ProblemForm(_Cleaned):
+    class Meta:
+        model = Problem
+        fields = ["title", "source"]
+        labels = {"title": "Problem", "source": "Where it shows"}
+
+
+class GoalForm(_Cleaned):
+    class Meta:
+        model = Goal
+        fields = ["text", "patient_words", "measure", "baseline", "target", "target_date"]
+        labels = {
+            "text": "Goal", "patient_words": "In the patient's own words", "measure": "Measured by", "baseline": "Now",
+            "target": "Target", "target_date": "By",
+        }  # fmt: skip
+        widgets = {"text": forms.Textarea(attrs=LONG), "patient_words": forms.Textarea(attrs=LONG), "target_date": DateInput()}
+
+
+class ObjectiveForm(_Cleaned):
+    class Meta:
+        model = Objective
+        fields = ["text"]
+        labels = {"text": "Objective"}
+        widgets = {"text": forms.Textarea(attrs={"rows": 2})}
+
+
+class InterventionForm(_Cleaned):
+    class Meta:
+        model = Intervention
+        fields = ["text", "discipline", "responsible", "frequency", "duration", "start_on", "review_on"]
+        labels = {"text": "Intervention", "start_on": "Start", "review_on": "Review", "responsible": "Responsible person"}
+        widgets = {"text": forms.Textarea(attrs={"rows": 2}), "start_on": DateInput(), "review_on": DateInput()}
+
+    def __init__(self, *args: Any, episode: Episode, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        staff = User.objects.filter(is_active=True, memberships__program=episode.program_id).distinct()
+        self.fields["responsible"].queryset = staff.order_by("last_name", "first_name")  # type: ignore[attr-defined]
+
+
+class DetailsForm(_Cleaned):
+    class Meta:
+        model = Plan
+        fields = ["discharge_criteria", "review_on", "patient_signature", "patient_signature_reason", "copy_offered"]
+        labels = {
+            "discharge_criteria": "Ready for discharge or transfer when", "review_on": "Review by",
+            "patient_signature": "The patient's signature", "patient_signature_reason": "Why the patient has not signed",
+            "copy_offered": "A copy was offered to the patient",
+        }  # fmt: skip
+        widgets = {"discharge_criteria": forms.Textarea(attrs=LONG), "review_on": DateInput()}
+
+
+class DecisionForm(forms.Form):
+    """What was decided about one component."""
+
+    decision = forms.ChoiceField(choices=[choice for choice in Component.Decision.choices if choice[0] != "open"])
+    note = forms.CharField(
+        label="How it is adapted to this person", required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    reason = forms.CharField(label="Reason", required=False, max_length=500)
+    problem = forms.ModelChoiceField(
+        Problem.objects.none(), required=False, to_field_name="public_id", label="Put its goal and steps under",
+        empty_label="Nothing yet", help_text="The library's wording is a start: the goal becomes the person's own before signing.",
+    )  # fmt: skip
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
+
+    def __init__(self, *args: Any, plan: Plan, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        problems = Problem.objects.filter(plan=plan, removed=False).order_by("position", "pk")
+        self.fields["problem"].queryset = problems  # type: ignore[attr-defined]
+        self.fields["problem"].label_from_instance = lambda problem: problem.title  # type: ignore[attr-defined]
+
+
+class AddComponentForm(forms.Form):
+    """A component of the library that was not suggested."""
+
+    component_id = forms.ChoiceField(label="Component")
+
+    def __init__(self, *args: Any, plan: Plan, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        there = set(plan.components.values_list("component_id", flat=True))
+        rest = [(c.id, f"{c.id} {c.name}") for c in load_components().values() if c.id not in there]
+        self.fields["component_id"].choices = [("", "Choose a component"), *rest]  # type: ignore[attr-defined]
+
+
+class ReasonForm(forms.Form):
+    """Why the plan does not answer a clinical finding."""
+
+    reason = forms.CharField(label="Reason", min_length=5, max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class SignForm(forms.Form):
+    """What was on the signer's screen, and the mark against double clicks."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    seen = forms.RegexField(r"^[0-9a-f]{64}$", widget=forms.HiddenInput)
+    read = forms.BooleanField(label="I have read this plan and sign it in my name.")
+
+    @staticmethod
+    def fresh(seen: str) -> "SignForm":
+        return SignForm(initial={"key": uuid.uuid4(), "seen": seen})
+
+
+FORMS: dict[str, type[_Cleaned]] = {"problem": ProblemForm, "goal": GoalForm, "objective": ObjectiveForm, "intervention": InterventionForm}

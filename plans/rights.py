@@ -1,0 +1,49 @@
+"""Who may touch which part of a plan, beyond the access table's row: one's own discipline's part, and medicines."""
+
+from clinic.access_table import CLINICIANS
+from clinic.models import Episode, User
+from clinic.permissions import Refused, roles_in
+from clinic.views.reach import within
+from plans.models import Component
+
+# Medicines and what is started, tapered or held with them.
+MEDICATION_GROUPS = frozenset({"MED"})
+MEDICATION_COMPONENTS = frozenset({"DTX-01", "DTX-02", "DTX-04", "DTX-06", "DTX-07"})
+# What somebody who is no clinician may decide on: their own discipline's part.
+OWN_GROUPS = {"peer": frozenset({"PEER"}), "case_manager": frozenset({"SOC"})}
+
+
+def is_medication(component_id: str) -> bool:
+    return component_id.split("-")[0] in MEDICATION_GROUPS or component_id in MEDICATION_COMPONENTS
+
+
+def sees(user: User, component: Component, episode: Episode) -> bool:
+    """Medicines only for those who may view the medication part."""
+    return not is_medication(component.component_id) or bool(within(user, "medication.view", [episode]))
+
+
+def check_decides(user: User, component: Component, episode: Episode) -> None:
+    """Raise Refused unless this component is in this person's part of the plan."""
+    check_adds(user, component.component_id, episode)
+
+
+def check_adds(user: User, component_id: str, episode: Episode) -> None:
+    """Raise Refused unless this person's discipline covers the component."""
+    if is_medication(component_id) and not within(user, "medication.edit", [episode]):
+        raise Refused("A nurse or a prescriber decides on medicines.")
+    roles = roles_in(user, episode.program_id)
+    own = frozenset().union(*(OWN_GROUPS.get(role, frozenset()) for role in roles))
+    if not roles & CLINICIANS and component_id.split("-")[0] not in own:
+        raise Refused("Your role decides on its own discipline's part of the plan; a clinician decides on this one.")
+
+
+def check_shapes(user: User, episode: Episode) -> None:
+    """Raise Refused unless this person may write the plan's problems, goals and details: a clinician."""
+    if not roles_in(user, episode.program_id) & CLINICIANS:
+        raise Refused("A clinician writes this part of the plan; you can add and change interventions of your own discipline.")
+
+
+def check_intervention(user: User, discipline: str, episode: Episode) -> None:
+    """Raise Refused unless the intervention is of this person's discipline, or they are a clinician."""
+    if not roles_in(user, episode.program_id) & CLINICIANS and discipline != user.discipline:
+        raise Refused(f"You can add and change interventions of your own discipline ({user.get_discipline_display().lower()}).")

@@ -1,0 +1,1 @@
+"""The pages of the top floor: the chart, the plan and its signed versions."""

@@ -1,0 +1,132 @@
+"""Signing, certifying, and the versions that were signed."""
+
+import uuid
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from clinic import actions as clinic_actions
+from clinic.models import Episode, User
+from clinic.permissions import Refused, minimum_only, requires
+from clinic.views.reach import about, open_episode, within
+from intake.views.flags import safety
+from plans import document, pdf, signing, thread, tree
+from plans.forms import SignForm
+from plans.models import SignedPlan
+from plans.views.plan import CONFLICT, UNREADABLE, open_plan
+
+COPIES = {"clinic": "The clinic's chart", "patient": "The patient"}
+
+
+@requires("plan.sign")
+def sign(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
+    """Read the whole plan, then sign it. Identity was re-confirmed at most five minutes ago (clinic/permissions.py)."""
+    if earlier := _signed_already(request, episode_id):
+        return earlier
+    episode, plan = open_plan(request, episode_id)
+    roots = tree.read(plan)
+    gaps = [gap for gap in thread.gaps(tree.plan_view(plan, roots)) if gap.stops]
+    form = SignForm(request.POST) if request.method == "POST" else SignForm.fresh("" if gaps else signing.fingerprint(plan))
+    problem = ""
+    if request.method == "POST" and form.is_valid() and not gaps:
+        try:
+            signed = signing.sign(by=request.user, plan=plan, key=form.cleaned_data["key"], seen=form.cleaned_data["seen"])  # type: ignore[arg-type]
+            return _after_signing(request, episode, signed)
+        except signing.ChangedSince as changed:
+            problem, form = str(changed), SignForm.fresh(signing.fingerprint(plan))
+    context = about(request.user, episode) | safety(request.user, episode) | {  # type: ignore[arg-type]
+        "plan": plan, "roots": roots, "gaps": gaps, "form": form, "problem": problem,
+        "accepted": plan.components.filter(decision="accepted").order_by("pk"),
+        "deferrals": plan.deferrals.all(),
+    }  # fmt: skip
+    return render(request, "plans/sign.html", context, status=CONFLICT if problem else UNREADABLE if form.errors else 200)
+
+
+def _signed_already(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse | None:
+    """The second click of a double click finds no draft any more, but its own signature."""
+    if request.method != "POST":
+        return None
+    episode = open_episode(request, episode_id, audited=False)
+    form = SignForm(request.POST)
+    form.is_valid()
+    key = form.cleaned_data.get("key")
+    signed = SignedPlan.objects.filter(episode=episode, key=key).first() if key else None
+    return _after_signing(request, episode, signed) if signed else None
+
+
+def _after_signing(request: HttpRequest, episode: Episode, signed: SignedPlan) -> HttpResponse:
+    messages.success(request, f"Version {signed.number} is signed.")
+    return redirect("signed_plan", episode_id=episode.public_id, number=signed.number)
+
+
+@requires("plan.finalise")
+def certify(request: HttpRequest, episode_id: uuid.UUID, number: int) -> HttpResponse:
+    """The certifying signature a program asks for, by somebody other than the author."""
+    episode = open_episode(request, episode_id)
+    signed = get_object_or_404(SignedPlan, episode=episode, number=number)
+    if request.method == "POST":
+        try:
+            signing.certify(by=request.user, signed=signed)  # type: ignore[arg-type]
+        except signing.NotTheCertifier as refusal:
+            raise Refused(str(refusal)) from None
+        messages.success(request, f"Version {number} is certified.")
+    return redirect("signed_plan", episode_id=episode.public_id, number=number)
+
+
+@requires("plan.view")
+def versions(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
+    episode = open_episode(request, episode_id)
+    signed = SignedPlan.objects.history(episode).prefetch_related("signatures")
+    context = about(request.user, episode) | {"versions": signed}  # type: ignore[arg-type]
+    return render(request, "plans/versions.html", context)
+
+
+@requires("plan.view")
+def signed_plan(request: HttpRequest, episode_id: uuid.UUID, number: int) -> HttpResponse:
+    """One signed version, read from the document that was signed, with its hash checked again."""
+    episode = open_episode(request, episode_id)
+    user: User = request.user  # type: ignore[assignment]
+    signed = get_object_or_404(SignedPlan, episode=episode, number=number)
+    context = about(user, episode) | {
+        "signed": signed,
+        "status": _status(signed),
+        "document": document.load(signed.document.encode()),
+        "whole": document.verify(signed.document.encode(), signed.sha256),
+        "signatures": signed.signatures.order_by("at"),
+        "minimum": minimum_only(user, "plan.view", episode.program_id),
+        "awaited": signing.certifier_awaited(signed),
+        "may_certify": bool(within(user, "plan.finalise", [episode])),
+        "may_print": bool(within(user, "disclosure.export", [episode])),
+        "may_edit": bool(within(user, "plan.edit", [episode])),
+    }  # fmt: skip
+    return render(request, "plans/signed_plan.html", context)
+
+
+def _status(signed: SignedPlan) -> str:
+    newest = SignedPlan.objects.in_force(signed.episode)
+    if newest is not None and newest.number != signed.number:
+        return f"Superseded by version {newest.number}"
+    awaited = signing.certifier_awaited(signed)
+    return f"Signed, awaits {awaited[0].lower()}{awaited[1:]}" if awaited else "In force"
+
+
+@requires("disclosure.export")
+def plan_pdf(request: HttpRequest, episode_id: uuid.UUID, number: int, copy: str) -> HttpResponse:
+    """The printed plan. Whatever leaves the screen is written into the log of disclosures."""
+    episode = open_episode(request, episode_id)
+    signed = get_object_or_404(SignedPlan, episode=episode, number=number)
+    if copy not in COPIES:
+        raise Http404
+    signatures = [
+        {"name": row.name, "credential": row.credential, "discipline": row.discipline, "meaning": row.meaning, "at": row.at}
+        for row in signed.signatures.order_by("at")
+    ]
+    printed = pdf.render(document.load(signed.document.encode()), signatures, _status(signed), copy)
+    clinic_actions.record_disclosure(
+        by=request.user, episode=episode, what=f"Treatment plan, version {number}", sha256=signed.sha256,  # type: ignore[arg-type]
+        recipient=COPIES[copy], basis="the patient's own copy" if copy == "patient" else "the clinic's own record",
+    )  # fmt: skip
+    response = HttpResponse(printed, content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="plan-{signed.public_id}-v{number}.pdf"'
+    return response
