@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import LayoutObject
+from crispy_forms.layout import Layout, LayoutObject
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
@@ -117,7 +117,7 @@ class SectionForm(forms.Form):
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.disable_csrf = True
-        self.helper.layout = _Layout(self.parts)
+        self.helper.layout = Layout(*self.parts)
 
     def _lay_out(self, items: tuple[Item, ...], instance: str, *, blank: bool = False) -> Iterator[LayoutObject]:
         for item in items:
@@ -227,14 +227,6 @@ class SectionForm(forms.Form):
         if answer is None:
             return Posted()
         return Posted(tuple(posted_value(value) for value in answer.values), answer.state is State.DECLINED)
-
-
-class _Layout(LayoutObject):
-    def __init__(self, parts: list[LayoutObject]) -> None:
-        self.parts = parts
-
-    def render(self, form: Any, context: Any, template_pack: Any = None, **kwargs: Any) -> str:
-        return "".join(part.render(form, context) for part in self.parts)
 
 
 def _number(text: str) -> int:

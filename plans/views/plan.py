@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from clinic.actions import Stale
 from clinic.models import Episode, User
-from clinic.permissions import Refused, minimum_only, requires
+from clinic.permissions import minimum_only, requires
 from clinic.views.reach import about, open_episode, within
 from intake.actions import NothingToSubmit, assess_provisionally
 from intake.evaluation import fired_of
@@ -84,18 +84,15 @@ def plan_start(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     assessment = Assessment.objects.latest_of(episode)
     if assessment is None or "provisional" in request.POST:
         try:
-            assessment = assess_provisionally(by=request.user, episode=episode, key=_key(request))  # type: ignore[arg-type]
+            assessment = assess_provisionally(by=request.user, episode=episode, key=uuid.UUID(request.POST.get("key", "")))  # type: ignore[arg-type]
         except NothingToSubmit:
-            raise Refused("Nothing has been answered yet: a plan needs at least one answered questionnaire.") from None
+            messages.error(request, "Nothing has been answered yet: a plan needs at least one answered questionnaire.")
+            return redirect("plan", episode_id=episode.public_id)
+        except ValueError:
+            messages.error(request, "This page had lost its mark against double clicks. It is fresh now: please try again.")
+            return redirect("plan", episode_id=episode.public_id)
     actions.draft_plan(by=request.user, episode=episode, assessment=assessment)  # type: ignore[arg-type]
     return redirect("plan", episode_id=episode.public_id)
-
-
-def _key(request: HttpRequest) -> uuid.UUID:
-    try:
-        return uuid.UUID(request.POST.get("key", ""))
-    except ValueError:
-        raise Refused("This page has lost its mark against double clicks. Reload it and try again.") from None
 
 
 def open_plan(request: HttpRequest, episode_id: uuid.UUID) -> tuple[Episode, Plan]:

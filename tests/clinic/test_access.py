@@ -33,6 +33,7 @@ def logged_in(user: User) -> Client:
     client = Client(raise_request_exception=False)
     client.force_login(user)
     session = client.session
+    session["account_authentication_methods_user"] = str(user.pk)
     session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
     session.save()
     return client
