@@ -73,7 +73,10 @@ class _Walk:
     def visit(self, item: Item, outer: str, above: bool) -> None:
         if item.type == "group" and item.repeats:
             own = above and self._conditions(item, outer)
-            for instance in instances(item, outer, self.answers):
+            rows = instances(item, outer, self.answers)
+            if not rows:
+                self._note((item.link_id, outer), own)  # the group applies, or does not, before it has a row
+            for instance in rows:
                 self._note((item.link_id, instance), own)
                 for child in item.children:
                     self.visit(child, instance, own)

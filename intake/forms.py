@@ -81,14 +81,16 @@ class Text(LayoutObject):
 
 
 class Rows(LayoutObject):
-    """A repeating group: one card for each row, and an empty one for the next."""
+    """A repeating group: one card for each row, and an empty one for the next; only its place while it does not apply."""
 
     def __init__(self, group: Item, rows: list[tuple[str, list[LayoutObject]]]) -> None:
         self.group, self.rows = group, rows
 
-    def render(self, form: "SectionForm", context: Any, template_pack: Any = None, **kwargs: Any) -> str:
+    def render(
+        self, form: "SectionForm", context: Any = None, template_pack: Any = None, *, oob: bool = False, **kwargs: Any
+    ) -> str:
         cards = [form.draw_row(self.group, instance, place, parts, context) for place, (instance, parts) in enumerate(self.rows, 1)]
-        return render_to_string("intake/rows.html", {"group": self.group, "cards": cards})
+        return render_to_string("intake/rows.html", {"group": self.group, "cards": cards, "oob": oob})
 
 
 class SectionForm(forms.Form):
@@ -128,8 +130,8 @@ class SectionForm(forms.Form):
                 if key in self.evaluation.enabled or blank:
                     yield Text(item)
             elif item.type == "group" and item.repeats:
-                if key in self.evaluation.enabled or (item.link_id, "") in self.evaluation.enabled or not item.enable_when:
-                    yield Rows(item, list(self._rows(item, instance)))
+                applies = any(link_id == item.link_id for link_id, _ in self.evaluation.enabled)
+                yield Rows(item, list(self._rows(item, instance)) if applies else [])
             elif item.type == "group":
                 yield from self._lay_out(item.children, instance, blank=blank)
             else:
@@ -158,6 +160,11 @@ class SectionForm(forms.Form):
         for number in numbers:
             instance = f"{outer}.{number}" if outer else str(number)
             yield instance, list(self._lay_out(group.children, instance, blank=number not in known))
+
+    @property
+    def groups(self) -> dict[str, Rows]:
+        """The repeating groups of the section, whether they apply or not."""
+        return {part.group.link_id: part for part in self.parts if isinstance(part, Rows)}
 
     @property
     def questions(self) -> dict[str, QuestionField]:

@@ -43,7 +43,7 @@ def real_transactions(django_db_setup: None, django_db_blocker: object) -> Itera
 
 
 @pytest.fixture
-def live_server(real_transactions: None) -> Iterator[object]:
+def served(real_transactions: None) -> Iterator[object]:
     """The application on a port of its own, for browsers."""
     from pytest_django.live_server_helper import LiveServer
 

@@ -187,13 +187,15 @@ class Page:
         """Only what changed on the page: versions, questions that came or went, problems, safety flags."""
         fresh = self.form()
         shown = form.shown
-        places = set(_places(form.parts))
-        frames = [name for name in _places(fresh.parts) if name in places and (name in fresh.questions) != (name in shown)]
+        rows = {name.partition("~")[2] for name in shown}
+        places = [name for name in _places(fresh.parts) if name.partition("~")[2] in rows | {""}]
+        frames = [name for name in places if (name in fresh.questions) != (name in shown)]
+        came_or_went = [part for link_id, part in fresh.groups.items() if bool(part.rows) != bool(form.groups[link_id].rows)]
         staying = [name for name in fresh.questions if name in shown]
         context = self._context(fresh) | {
-            "frames": [fresh.draw(name, oob=True) for name in frames],
+            "frames": [*(fresh.draw(name, oob=True) for name in frames), *(part.render(fresh, oob=True) for part in came_or_went)],
             "versions": [(name, fresh.versions.get(fresh.questions[name].key, 0)) for name in staying if name not in form.errors],
-            "slots": [(f"{id_of(form.questions[name].key)}-problem", form.problem(name)) for name in form.questions],
+            "slots": [(f"{id_of(form.questions[name].key)}-problem", form.problem(name)) for name in form.questions if name in shown],
             "settled": [name for name in staying if fresh.questions[name].key not in self.conflicts],
             "progress": progress_of(self.questionnaire, self.evaluation, self.stored),
         }

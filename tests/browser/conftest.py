@@ -1,0 +1,51 @@
+"""A real browser: Debian's Chromium, one page for each test, nothing fetched from outside."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+# Playwright's own loop runs in this thread, which Django would take for an asynchronous caller.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("Playwright is not installed: bin/python --dev installs it.")
+    if not CHROMIUM.exists():
+        missing(f"There is no Chromium at {CHROMIUM}: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def missing(reason: str) -> None:
+    """Skipped at a desk, a failure where CI=true: there nobody would notice."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def page(chromium, served) -> Iterator[object]:  # type: ignore[no-untyped-def]
+    """A page of a fresh browser profile; an error in its console or a policy report fails the test."""
+    context = chromium.new_context(base_url=served.url, viewport={"width": 1280, "height": 900}, locale="en-US")
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    yield page
+    context.close()
+    expected = ("409 (", "422 (")  # a conflict or an unreadable answer is an answer
+    assert not [text for text in problems if not any(word in text for word in expected)]
