@@ -132,7 +132,7 @@ def update_summary(
 
 
 @transaction.atomic
-def record_disclosure(*, by: User, episode: Episode, what: str, sha256: str, recipient: str, basis: str) -> Disclosure:
+def record_disclosure(*, by: User, episode: Episode, what: str, sha256: str, recipient: str, basis: Disclosure.Basis) -> Disclosure:
     """Log that a document left the screen: what, to whom, on which basis."""
     return Disclosure.objects.create(
         program_id=episode.program_id, patient_id=episode.patient_id, at=timezone.now(), by=by,

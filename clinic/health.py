@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 
 log = logging.getLogger("steady.health")
 RETRY_AFTER_SECONDS = "5"
+OUTAGES = (OperationalError, InterfaceError)
 
 
 class HealthMiddleware:
@@ -27,7 +28,10 @@ class HealthMiddleware:
 
 
 class DatabaseFaultMiddleware:
-    """A database that is down, full or out of connections is a 503 with a sentence, never a stack trace."""
+    """A database that is down, full or out of connections is a 503 with a sentence, never a stack trace.
+
+    Any other database error is a mistake of ours and stays a 500: to call it an outage would hide it.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -35,11 +39,11 @@ class DatabaseFaultMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
             return self.get_response(request)
-        except (OperationalError, InterfaceError):
+        except OUTAGES:
             return unavailable()
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, DatabaseError):
+        if isinstance(exception, OUTAGES):
             return unavailable()
         return None
 

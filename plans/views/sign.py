@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from clinic import actions as clinic_actions
-from clinic.models import Episode, User
+from clinic.models import Disclosure, Episode, User
 from clinic.permissions import Refused, minimum_only, requires
 from clinic.views.reach import about, open_episode, within
 from intake.views.flags import safety
@@ -16,7 +16,10 @@ from plans.forms import SignForm
 from plans.models import SignedPlan
 from plans.views.plan import CONFLICT, UNREADABLE, open_plan
 
-COPIES = {"clinic": "The clinic's chart", "patient": "The patient"}
+COPIES = {
+    "clinic": ("The clinic's chart", Disclosure.Basis.CHART_COPY),
+    "patient": ("The patient", Disclosure.Basis.PATIENT_COPY),
+}
 
 
 @requires("plan.sign")
@@ -123,9 +126,10 @@ def plan_pdf(request: HttpRequest, episode_id: uuid.UUID, number: int, copy: str
         for row in signed.signatures.order_by("at")
     ]
     printed = pdf.render(document.load(signed.document.encode()), signatures, _status(signed), copy)
+    recipient, basis = COPIES[copy]
     clinic_actions.record_disclosure(
         by=request.user, episode=episode, what=f"Treatment plan, version {number}", sha256=signed.sha256,  # type: ignore[arg-type]
-        recipient=COPIES[copy], basis="the patient's own copy" if copy == "patient" else "the clinic's own record",
+        recipient=recipient, basis=basis,
     )  # fmt: skip
     response = HttpResponse(printed, content_type="application/pdf")
     response["Content-Disposition"] = f'inline; filename="plan-{signed.public_id}-v{number}.pdf"'
