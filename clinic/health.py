@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 log = logging.getLogger("steady.health")
 RETRY_AFTER_SECONDS = "5"
-OUTAGES = (OperationalError, InterfaceError)
+OURS = (DataError, IntegrityError)
 
 
 class HealthMiddleware:
@@ -28,9 +28,9 @@ class HealthMiddleware:
 
 
 class DatabaseFaultMiddleware:
-    """A database that is down, full or out of connections is a 503 with a sentence, never a stack trace.
+    """A database that is down, full, or cannot write the audit is a 503 with a sentence, never a stack trace.
 
-    Any other database error is a mistake of ours and stays a 500: to call it an outage would hide it.
+    A value that does not fit its column is a mistake of ours and stays a 500: to call it an outage would hide it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -39,11 +39,11 @@ class DatabaseFaultMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
             return self.get_response(request)
-        except OUTAGES:
+        except (OperationalError, InterfaceError):
             return unavailable()
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, OUTAGES):
+        if isinstance(exception, DatabaseError | InterfaceError) and not isinstance(exception, OURS):
             return unavailable()
         return None
 

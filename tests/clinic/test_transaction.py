@@ -1,7 +1,7 @@
 """One request, one transaction: a refusal undoes its writes, an audit that cannot be written withholds the page."""
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
@@ -57,3 +57,15 @@ def test_the_caseload_is_one_event_with_every_patient_on_it(house: House) -> Non
     event = AccessEvent.objects.get(user=clerk)
     assert set(event.patients) == {house.mine.patient_id, house.other.patient_id}
 
+
+
+def test_a_value_that_does_not_fit_is_a_fault_of_ours_and_no_outage(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise DataError("value too long")
+
+    client = logged_in(house.staff["nurse"])
+    client.raise_request_exception = False
+    monkeypatch.setattr(audit, "record", fail)
+    response = client.get(f"/episodes/{house.mine.public_id}/demographics/")
+    assert response.status_code == 500
+    assert "Minecanary" not in response.content.decode()
