@@ -277,8 +277,9 @@ def _reconcile(
 ) -> bool:
     """Bring the standing flags up to date with what fires now; True when one changed. Nothing that stands disappears by itself.
 
-    `looked_at`: the only rules that were evaluated, None for all of them. A flag that no longer fires keeps standing,
-    marked so, until somebody acts; one that somebody has acted on is then resolved. A worse one is opened again.
+    `looked_at`: the only rules that were evaluated, from an unfinished intake; None for all of them. A flag that no longer fires
+    keeps standing, marked so, until somebody acts; one that somebody has acted on is then resolved. A worse one is opened again.
+    An unfinished intake takes back only what an unfinished one raised: what an assessment found waits for the next assessment.
     """
     standing = {flag.rule_id: flag for flag in Flag.objects.filter(episode=episode).standing()}
     changed = False
@@ -286,7 +287,7 @@ def _reconcile(
         flag = standing.pop(rule.rule_id, None)
         changed |= _raise(by, episode, rule, content_hash, assessment, flag)
     for flag in standing.values():
-        if looked_at is None or flag.rule_id in looked_at:
+        if looked_at is None or (flag.rule_id in looked_at and flag.assessment_id is None):
             changed |= _no_longer(flag)
     return changed
 
