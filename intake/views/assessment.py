@@ -35,7 +35,9 @@ def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         "responses": _responses(request.user, episode),  # type: ignore[arg-type]
     }
     if latest and full:
-        context |= {"result": latest.result, "levels": _bars(latest.result), "own_words": list(_own_words(latest))}
+        context |= {"result": latest.result, "levels": _bars(latest.result)}
+        if not minimum_only(request.user, "intake.view", episode.program_id):  # type: ignore[arg-type]
+            context["own_words"] = list(_own_words(latest))
     return render(request, "intake/assessment.html", context)
 
 

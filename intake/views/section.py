@@ -99,6 +99,7 @@ class Page:
         before = self.evaluation
         self.read()
         self.conflicts = {conflict.key: conflict for conflict in saved.conflicts}
+        form.versions = self._versions_read(form)
         if self.request.htmx:  # type: ignore[attr-defined]
             return self._autosaved(form)
         return self._go_on(form, before)
@@ -117,6 +118,10 @@ class Page:
             if self.request.POST.get(f"c-{name}") == "mine" and seen.isascii() and seen.isdigit() and len(seen) < 10:
                 chosen[field.key] = int(seen)
         return chosen
+
+    def _versions_read(self, form: SectionForm) -> dict[Key, int]:
+        """What the page has read by now. Where two collided it keeps its own mark, so that only a choice can write over the other."""
+        return {key: row.version for key, row in self.rows.items()} | {key: form.posted_versions.get(key, 0) for key in self.conflicts}
 
     def _conflict_words(self) -> list[dict[str, Any]]:
         return [
@@ -194,7 +199,7 @@ class Page:
         staying = [name for name in fresh.questions if name in shown]
         context = self._context(fresh) | {
             "frames": [*(fresh.draw(name, oob=True) for name in frames), *(part.render(fresh, oob=True) for part in came_or_went)],
-            "versions": [(name, fresh.versions.get(fresh.questions[name].key, 0)) for name in staying if name not in form.errors],
+            "versions": [(name, form.versions.get(fresh.questions[name].key, 0)) for name in staying if name not in form.errors],
             "slots": [(f"{id_of(form.questions[name].key)}-problem", form.problem(name)) for name in form.questions if name in shown],
             "settled": [name for name in staying if fresh.questions[name].key not in self.conflicts],
             "progress": progress_of(self.questionnaire, self.evaluation, self.stored),

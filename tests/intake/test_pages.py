@@ -1,0 +1,516 @@
+"""The pages of the intake as each person meets them: saved as they are typed, with and without JavaScript, by one or by two."""
+
+import re
+import uuid
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from clinic.models import Episode
+from intake.models import Answer, Assessment, Flag, Response
+from tests.clinic.test_pages import client_of, page_of, words
+from tests.intake.test_actions import DAYS, fill, save, standing, stored, submit
+from tests.people import PASSWORD, House, make_house, make_user
+
+NEVER, MONTHLY = "LA6270-8", "LA18926-8"
+
+
+@pytest.fixture
+def house(db: None) -> House:
+    return make_house()
+
+
+def section(episode: Episode, code: str, number: int = 1) -> str:
+    return reverse("section", kwargs={"episode_id": episode.public_id, "code": code, "number": number})
+
+
+class Controls(HTMLParser):
+    """What a browser would send of the form “answers”: every field with its value, choices only when they are ticked."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.sent: dict[str, list[str]] = {}
+        self.inside, self.area, self.menu = "<main" not in html, "", ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        name = given.get("name", "")
+        if tag == "form":
+            self.inside = given.get("id") == "answers"
+        elif not self.inside:
+            return
+        elif tag == "input" and (given.get("type") not in ("radio", "checkbox") or "checked" in given):
+            self.sent.setdefault(name, []).append(given.get("value", ""))
+        elif tag == "textarea":
+            self.area = name
+            self.sent.setdefault(name, []).append("")
+        elif tag == "select":
+            self.menu = name
+        elif tag == "option" and "selected" in given:
+            self.sent.setdefault(self.menu, []).append(given["value"])
+
+    def handle_data(self, data: str) -> None:
+        if self.area:
+            self.sent[self.area][-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self.area = ""
+        if tag == "form":
+            self.inside = False
+
+
+class Sheet:
+    """One section open in a browser. `type` sends the whole form as an autosave, `press` as a button without JavaScript."""
+
+    def __init__(self, client: Client, episode: Episode, code: str, number: int = 1) -> None:
+        self.client, self.url = client, section(episode, code, number)
+        self.html = client.get(self.url).content.decode()
+        self.sent = Controls(self.html).sent
+
+    def type(self, **given: Any) -> HttpResponse:
+        """Autosave; its answer changes the marks of the page, as htmx would."""
+        response = self._post(given, HTTP_HX_REQUEST="true")
+        fresh = Controls(response.content.decode()).sent
+        self.sent |= {name: values for name, values in fresh.items() if name == "draft" or name.startswith("v-")}
+        self.sent.setdefault("shown", []).extend(set(fresh.get("shown", [])) - set(self.sent.get("shown", [])))
+        return response
+
+    def press(self, button: str = "next", value: str = "1", **given: Any) -> HttpResponse:
+        """Send the form by a button; when the page comes back it is the one that is open now."""
+        response = self._post(given | {button: value})
+        if response.status_code in (409, 422):
+            self.html = response.content.decode()
+            self.sent = Controls(self.html).sent
+        return response
+
+    def _post(self, given: dict[str, Any], **headers: str) -> HttpResponse:
+        changes = {self._name(name): value for name, value in given.items()}
+        self.sent |= {name: [value] for name, value in changes.items() if name.startswith("a-")}
+        return self.client.post(self.url, self.sent | changes, **headers)  # type: ignore[return-value, arg-type]
+
+    @staticmethod
+    def _name(name: str) -> str:
+        return name if "-" in name or name in ("next", "add", "remove", "decline_section") else f"a-{name}"
+
+
+def marks(response: HttpResponse) -> dict[str, str]:
+    """The version marks in an answer, by question."""
+    return dict(re.findall(r'id="v-a-([^"]+)" value="(\d+)"', response.content.decode()))
+
+
+# Saved as it is typed
+
+
+def test_an_autosave_answers_with_the_versions_and_the_draft_and_no_page(house: House) -> None:
+    sheet = Sheet(client_of(house.staff["intake"]), house.mine, "gad7")
+    first = sheet.type(**{"1": DAYS[1]})
+    assert first.status_code == 200 and "<html" not in first.content.decode()
+    assert marks(first)["1"] == "1" and marks(first)["2"] == "0"
+    assert sheet.sent["draft"] == [str(Response.objects.get(episode=house.mine).public_id)]
+    second = sheet.type(**{"1": DAYS[2], "2": DAYS[0]})
+    assert (marks(second)["1"], marks(second)["2"]) == ("2", "1")
+    assert stored(house.mine, "gad7") == {"1": "More than half the days", "2": "Not at all"}
+
+
+def test_an_autosave_shows_a_safety_flag_at_once_with_the_crisis_line(house: House) -> None:
+    sheet = Sheet(client_of(house.staff["nurse"]), house.mine, "phq9")
+    html = sheet.type(**{"9": DAYS[1]}).content.decode()
+    assert "PHQ-9 item 9 positive" in html and "988" in html
+    assert "PHQ-9 item 9 positive" not in sheet.html and "988 (Suicide" not in sheet.html
+
+
+def test_an_answer_that_opens_a_question_brings_it_and_one_that_closes_it_takes_it_away(house: House) -> None:
+    sheet = Sheet(client_of(house.staff["intake"]), house.mine, "asq")
+    opened = sheet.type(**{"1": "true"}).content.decode()
+    assert "Are you having thoughts of killing yourself right now?" in opened
+    sheet.type(**{"5": "false"})
+    closed = sheet.type(**{"1": "false"}).content.decode()
+    assert '<div id="w-a-5" hx-swap-oob="true"></div>' in closed
+    assert stored(house.mine, "asq") == {"1": "No", "5": "No"}, "the hidden answer is kept, and counts for nothing"
+    assert 'name="a-5"' not in Sheet(client_of(house.staff["nurse"]), house.mine, "asq").html
+
+
+def test_anyone_allowed_continues_the_draft_of_a_colleague(house: House) -> None:
+    Sheet(client_of(house.staff["intake"]), house.mine, "strengths").type(goals="Keep my job")
+    sheet = Sheet(client_of(house.staff["counsellor"]), house.mine, "strengths")
+    assert sheet.sent["a-goals"] == ["Keep my job"]
+    assert sheet.type(hobbies="Fishing").status_code == 200
+    authors = {key[0]: row.by for key, row in Answer.objects.of(Response.objects.get(episode=house.mine)).items()}
+    assert authors == {"goals": house.staff["intake"], "hobbies": house.staff["counsellor"]}
+
+
+def test_what_the_page_did_not_show_cannot_be_written_or_wiped_by_a_post(house: House) -> None:
+    client = client_of(house.staff["intake"])
+    Sheet(client, house.mine, "gad7").type(**{"1": DAYS[1]})
+    client.post(section(house.mine, "gad7"), {"a-1": "", "a-2": DAYS[3]})
+    assert stored(house.mine, "gad7") == {"1": "Several days"}
+
+
+# Without JavaScript
+
+
+def test_without_javascript_the_button_saves_and_goes_on_to_the_next_questionnaire(house: House) -> None:
+    response = Sheet(client_of(house.staff["intake"]), house.mine, "phq9").press(**{"1": DAYS[1]})
+    assert (response.status_code, response["Location"]) == (302, section(house.mine, "gad7"))
+    assert stored(house.mine, "phq9") == {"1": "Several days"}
+
+
+def test_without_javascript_a_question_that_opened_is_asked_before_going_on(house: House) -> None:
+    client = client_of(house.staff["intake"])
+    sheet = Sheet(client, house.mine, "auditc")
+    response = sheet.press(**{"1": MONTHLY})
+    assert response["Location"] == section(house.mine, "auditc") + "?more=1"
+    page = client.get(response["Location"]).content.decode()
+    assert "One of them opened more questions below" in words(page) and 'name="a-2"' in page
+
+
+@pytest.mark.parametrize(("role", "after_sud11"), [("intake", "social"), ("nurse", "cows")])
+def test_the_next_questionnaire_is_one_that_this_person_may_fill(house: House, role: str, after_sud11: str) -> None:
+    client = client_of(house.staff[role])
+    assert Sheet(client, house.mine, "sud11").press()["Location"] == section(house.mine, after_sud11)
+
+
+def test_the_last_section_leads_to_the_review(house: House) -> None:
+    client = client_of(house.staff["intake"])
+    last = max(number for number in range(1, 9) if client.get(section(house.mine, "strengths", number)).status_code == 200)
+    assert Sheet(client, house.mine, "strengths", last).press()["Location"] == page_of("review", house.mine)
+
+
+# Two people, one answer
+
+
+def two_answer(house: House, mine: str, theirs: str) -> Sheet:
+    """My page is open; a colleague answers meanwhile and I have not seen it. Then I type `mine`, and something else."""
+    me = Sheet(client_of(house.staff["intake"]), house.mine, "strengths")
+    Sheet(client_of(house.staff["nurse"]), house.mine, "strengths").type(goals=theirs)
+    me.sent |= {"a-goals": [mine], "a-hobbies": ["Fishing"]}
+    return me
+
+
+def test_without_javascript_a_conflict_is_a_page_with_both_answers_and_the_rest_is_saved(house: House) -> None:
+    me = two_answer(house, "Keep my job", "Sleep through a night")
+    assert me.press().status_code == 409
+    page = words(me.html)
+    assert re.search(r"Nurse Tester answered this at .*: Sleep through a night \. You answered: Keep my job \.", page)
+    assert me.sent["a-goals"] == ["Keep my job"]
+    assert stored(house.mine, "strengths") == {"goals": "Sleep through a night", "hobbies": "Fishing"}
+
+
+def test_an_autosave_reports_a_conflict_with_both_answers_and_saves_the_rest(house: House) -> None:
+    me = two_answer(house, "Keep my job", "Sleep through a night")
+    response = me.type()
+    html = response.content.decode()
+    assert response.status_code == 409
+    assert "Sleep through a night" in html and "Keep my job" in html and 'value="mine"' in html
+    assert stored(house.mine, "strengths") == {"goals": "Sleep through a night", "hobbies": "Fishing"}
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_conflict_stays_one_until_somebody_has_chosen(house: House, javascript: bool) -> None:
+    me = two_answer(house, "Keep my job", "Sleep through a night")
+    send = me.type if javascript else me.press
+    send()
+    assert send(work="Roofer").status_code == 409
+    assert stored(house.mine, "strengths") == {"goals": "Sleep through a night", "hobbies": "Fishing", "work": "Roofer"}
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.parametrize(("choice", "stands"), [("mine", "Keep my job"), ("theirs", "Sleep through a night")])
+def test_choosing_settles_the_conflict(house: House, javascript: bool, choice: str, stands: str) -> None:
+    me = two_answer(house, "Keep my job", "Sleep through a night")
+    send = me.type if javascript else me.press
+    seen = re.search(r'name="cv-a-goals" value="(\d+)"', send().content.decode())
+    assert seen is not None and seen[1] == "1"
+    assert send(**{"c-a-goals": choice, "cv-a-goals": seen[1]}).status_code in (200, 302)
+    assert stored(house.mine, "strengths")["goals"] == stands
+
+
+def test_choosing_mine_over_an_answer_that_was_changed_once_more_is_a_conflict_again(house: House) -> None:
+    me = two_answer(house, "Keep my job", "Sleep through a night")
+    me.press()
+    Sheet(client_of(house.staff["counsellor"]), house.mine, "strengths").type(goals="Be there for my son")
+    assert me.press(**{"c-a-goals": "mine", "cv-a-goals": "1"}).status_code == 409
+    assert "Be there for my son" in words(me.html) and "Keep my job" in words(me.html)
+    assert stored(house.mine, "strengths")["goals"] == "Be there for my son"
+
+
+def test_after_a_conflict_ones_own_saved_answers_do_not_collide_with_oneself(house: House) -> None:
+    me = two_answer(house, "Keep my job", "Sleep through a night")
+    me.press()
+    assert me.press(**{"c-a-goals": "theirs", "hobbies": "Fishing at night"}).status_code == 302
+    assert stored(house.mine, "strengths")["hobbies"] == "Fishing at night"
+
+
+def test_a_page_of_a_submitted_questionnaire_says_so_and_writes_nothing(house: House) -> None:
+    sheet = Sheet(client_of(house.staff["intake"]), house.mine, "gad7")
+    sheet.type(**{"1": DAYS[1]})
+    submit(house.staff["nurse"], house.mine)
+    for response in (sheet.type(**{"2": DAYS[1]}), sheet.press()):
+        assert response.status_code == 409
+        assert "was submitted since you opened the page" in response.content.decode()
+    assert not Response.objects.drafts_of(house.mine).exists()
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_what_cannot_be_read_is_kept_on_the_page_and_the_rest_is_saved(house: House, javascript: bool) -> None:
+    sheet = Sheet(client_of(house.staff["intake"]), house.mine, "strengths", 3)
+    given = {"importance": "eleven", "confidence": "4"}
+    response = sheet.type(**given) if javascript else sheet.press(**given)
+    assert response.status_code == 422
+    assert "Please write a whole number" in response.content.decode()
+    assert stored(house.mine, "strengths") == {"confidence": "4"}
+    if not javascript:
+        assert (sheet.sent["a-importance"], sheet.sent["a-confidence"]) == (["eleven"], ["4"])
+
+
+def test_after_a_mistake_the_corrected_page_goes_through_also_where_more_was_changed(house: House) -> None:
+    sheet = Sheet(client_of(house.staff["intake"]), house.mine, "strengths", 3)
+    sheet.press(importance="11", confidence="4")
+    assert sheet.press(importance="10", confidence="5").status_code == 302
+    assert stored(house.mine, "strengths") == {"importance": "10", "confidence": "5"}
+
+
+@pytest.mark.parametrize("text", ["\x00", "\ud800", "1e400", "NaN", "٣", "9" * 400, "' OR 1=1"])
+def test_hostile_text_in_a_number_is_a_sentence_and_nothing_is_written(house: House, text: str) -> None:
+    sheet = Sheet(client_of(house.staff["intake"]), house.mine, "strengths", 3)
+    body = "&".join(f"shown={name}" for name in sheet.sent["shown"]) + "&a-importance="
+    raw = body.encode() + "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass")).encode()
+    response = sheet.client.post(sheet.url, raw, content_type="application/x-www-form-urlencoded")
+    assert response.status_code == 422
+    assert "Please" in words(response.content.decode())
+    assert not Answer.objects.filter(response__episode=house.mine).exists()
+
+
+def test_markup_in_an_answer_is_text(house: House) -> None:
+    client = client_of(house.staff["intake"])
+    Sheet(client, house.mine, "strengths").type(goals="</textarea><script>alert(1)</script>")
+    html = client.get(section(house.mine, "strengths")).content.decode()
+    assert "<script>alert(1)" not in html and "&lt;script&gt;alert(1)" in html
+
+
+# Log-in lost in mid-form
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_session_that_ends_in_mid_form_loses_nothing_that_was_saved(house: House, javascript: bool) -> None:
+    client = Client()
+    assert client.login(username="intake", password=PASSWORD)
+    sheet = Sheet(client, house.mine, "gad7")
+    sheet.type(**{"1": DAYS[1]})
+    client.logout()
+    sheet.sent["a-2"] = [DAYS[2]]
+    response = sheet.type() if javascript else sheet.press()
+    assert (response.status_code, response["Location"]) == (302, f"/accounts/login/?next={sheet.url}")
+    assert stored(house.mine, "gad7") == {"1": "Several days"}
+    back = client.post(response["Location"], {"login": "intake", "password": PASSWORD})
+    assert (back.status_code, back["Location"]) == (302, sheet.url)
+    assert Controls(client.get(sheet.url).content.decode()).sent["a-1"] == [DAYS[1]]
+    assert sheet.type().status_code == 200, "the page that stayed open saves by itself what was waiting"
+    assert stored(house.mine, "gad7") == {"1": "Several days", "2": "More than half the days"}
+
+
+# Buttons
+
+
+def test_declining_the_rest_of_a_page_keeps_what_was_answered(house: House) -> None:
+    sheet = Sheet(client_of(house.staff["intake"]), house.mine, "gad7")
+    assert sheet.press("decline_section", **{"1": DAYS[1]}).status_code == 302
+    rows = Answer.objects.of(Response.objects.get(episode=house.mine))
+    assert {key[0]: row.state for key, row in rows.items()} == {"1": "given"} | dict.fromkeys("234567", "declined")
+
+
+def test_rows_are_added_and_removed_and_the_others_keep_their_answers(house: House) -> None:
+    client = client_of(house.staff["intake"])
+    sheet = Sheet(client, house.mine, "medicines")
+    assert "a-medicines.name~1" not in sheet.sent
+    assert sheet.press(any_medicines="true")["Location"].endswith("?more=1")
+    for place, name in enumerate(("gabapentin", "amlodipine"), 1):
+        sheet = Sheet(client, house.mine, "medicines")
+        response = sheet.press("add", "medicines", **{f"a-medicines.name~{place}": name})
+        assert response["Location"] == section(house.mine, "medicines")
+    sheet = Sheet(client, house.mine, "medicines")
+    assert [sheet.sent[f"a-medicines.name~{place}"] for place in (1, 2, 3)] == [["gabapentin"], ["amlodipine"], [""]]
+    assert sheet.press("remove", "medicines~1").status_code == 302
+    sheet = Sheet(client, house.mine, "medicines")
+    assert "a-medicines.name~1" not in sheet.sent
+    assert sheet.sent["a-medicines.name~2"] == ["amlodipine"]
+    row = Answer.objects.of(Response.objects.get(episode=house.mine))["medicines.name", "1"]
+    assert (row.state, row.version) == ("missing", 2)
+
+
+# COWS is observed
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_front_desk_does_not_rate_withdrawal(house: House, method: str) -> None:
+    client = client_of(house.staff["intake"])
+    response = getattr(client, method)(section(house.mine, "cows"), {"shown": "a-1", "a-1": "0"})
+    assert response.status_code == 403
+    assert "COWS is rated by a clinician." in response.content.decode()
+    assert not Response.objects.filter(episode=house.mine).exists()
+    listed = client.get(page_of("intake", house.mine)).content.decode()
+    assert "Rated by a clinician." in words(listed) and section(house.mine, "cows") not in listed
+
+
+def test_a_nurse_rates_withdrawal(house: House) -> None:
+    client = client_of(house.staff["nurse"])
+    assert section(house.mine, "cows") in client.get(page_of("intake", house.mine)).content.decode()
+    assert Sheet(client, house.mine, "cows").type().status_code == 200
+
+
+@pytest.mark.parametrize(("code", "number"), [("cssrs", 1), ("gad7", 0), ("gad7", 2)])
+def test_a_questionnaire_or_section_that_there_is_not_is_not_found(house: House, code: str, number: int) -> None:
+    assert client_of(house.staff["nurse"]).get(section(house.mine, code, number)).status_code == 404
+
+
+# Review and submit
+
+
+def test_the_review_lists_what_is_unanswered_with_links_and_asks_once(house: House) -> None:
+    clerk = house.staff["intake"]
+    client, address = client_of(clerk), page_of("review", house.mine)
+    fill(clerk, house.mine, "V5", "phq9")
+    save(clerk, house.mine, "gad7", {"1": DAYS[1]})
+    html = client.get(address).content.decode()
+    assert f'href="{section(house.mine, "gad7")}#q-2"' in html
+    assert f'href="{section(house.mine, "phq9")}#q-9"' not in html
+    count = re.search(r"(\d+) questions not answered yet", words(html))
+    key = re.search(r'name="key" value="([^"]+)"', html)
+    assert count is not None and key is not None
+    asked = client.post(address, {"key": key[1]})
+    assert asked.status_code == 422
+    assert f"you have seen the {count[1]} unanswered questions" in words(asked.content.decode())
+    assert key[1] in asked.content.decode()
+    assert not Assessment.objects.filter(episode=house.mine).exists()
+    for _ in range(2):  # a double click
+        done = client.post(address, {"key": key[1], "seen": "1"})
+        assert (done.status_code, done["Location"]) == (302, page_of("assessment", house.mine))
+    assert Assessment.objects.filter(episode=house.mine).count() == 1
+
+
+def test_a_whole_intake_is_submitted_without_being_asked(house: House) -> None:
+    nurse = house.staff["nurse"]
+    fill(nurse, house.mine, "V5")
+    client, address = client_of(nurse), page_of("review", house.mine)
+    for code, number in set(re.findall(r"intake/(\w+)/(\d)/#q-", client.get(address).content.decode())):
+        Sheet(client, house.mine, code, int(number)).press("decline_section")
+    assert "Every question has an answer" in words(client.get(address).content.decode())
+    assert client.post(address, {"key": uuid.uuid4()}).status_code == 302
+
+
+@pytest.mark.parametrize("key", ["", "x", "0" * 40])
+def test_a_submit_without_its_mark_is_refused_with_a_sentence(house: House, key: str) -> None:
+    save(house.staff["nurse"], house.mine, "gad7", {"1": DAYS[1]})
+    response = client_of(house.staff["nurse"]).post(page_of("review", house.mine), {"key": key, "seen": "1"})
+    assert response.status_code == 422
+    assert "lost its mark against double submits" in words(response.content.decode())
+    assert not Assessment.objects.filter(episode=house.mine).exists()
+
+
+def test_nothing_answered_is_nothing_to_submit(house: House) -> None:
+    client, address = client_of(house.staff["nurse"]), page_of("review", house.mine)
+    assert "Nothing to submit yet" in words(client.get(address).content.decode())
+    response = client.post(address, {"key": uuid.uuid4(), "seen": "1"})
+    assert response.status_code == 422
+    assert "nothing to submit" in words(response.content.decode())
+
+
+# Who reads the answers
+
+WORDS = "I want my mornings back"
+READS = {  # after the nurse submitted: everybody else by their row of the access table
+    "intake": False, "peer": False, "case_manager": False, "counsellor": True, "nurse": True, "prescriber": True, "supervisor": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", READS)
+def test_answers_after_the_submit_are_for_those_whose_role_reads_them(house: House, role: str) -> None:
+    fill(house.staff["nurse"], house.mine, "V5")
+    submit(house.staff["nurse"], house.mine)
+    page = words(client_of(house.staff[role]).get(page_of("assessment", house.mine)).content.decode())
+    assert "Strengths and readiness" in page, "that it was filled is for everybody who may see the page"
+    assert (WORDS in page) is READS[role]
+
+
+def test_who_submitted_reads_the_answers_for_a_day(house: House) -> None:
+    clerk = house.staff["intake"]
+    fill(clerk, house.mine, "V5", "strengths")
+    submit(clerk, house.mine)
+    client, address = client_of(clerk), page_of("assessment", house.mine)
+    assert WORDS in words(client.get(address).content.decode())
+    Response.objects.filter(episode=house.mine).update(completed_at=timezone.now() - timezone.timedelta(hours=25))
+    assert WORDS not in words(client.get(address).content.decode())
+
+
+# Flags
+
+
+def test_a_critical_flag_is_acknowledged_by_a_clinician_in_words(house: House) -> None:
+    save(house.staff["intake"], house.mine, "phq9", {"9": DAYS[1]})
+    flag = standing(house.mine)["SF-04"]
+    address = reverse("acknowledge", kwargs={"episode_id": house.mine.public_id, "flag_id": flag.public_id})
+    refused = client_of(house.staff["case_manager"]).post(address, {"action_taken": "Told the nurse"})
+    assert refused.status_code == 403 and "acknowledged by a clinician" in refused.content.decode()
+    nurse = client_of(house.staff["nurse"])
+    assert nurse.post(address, {"action_taken": ""}).status_code == 422
+    assert Flag.objects.get(pk=flag.pk).status == "open"
+    done = nurse.post(address, {"action_taken": "Asked in private, no plan, safety plan begun"})
+    assert (done.status_code, done["Location"]) == (302, page_of("chart", house.mine))
+    flag = Flag.objects.get(pk=flag.pk)
+    assert (flag.status, flag.acknowledged_by) == ("acknowledged", house.staff["nurse"])
+
+
+def test_a_flag_of_another_patient_is_not_found(house: House) -> None:
+    save(house.staff["intake"], house.other, "phq9", {"9": DAYS[1]})
+    flag = standing(house.other)["SF-04"]
+    address = reverse("acknowledge", kwargs={"episode_id": house.mine.public_id, "flag_id": flag.public_id})
+    assert client_of(house.staff["nurse"]).post(address, {"action_taken": "Seen"}).status_code == 404
+
+
+# No patient data where it would be seen or logged
+
+
+def test_no_title_and_no_address_of_the_intake_says_who(house: House) -> None:
+    nurse = house.staff["nurse"]
+    client = client_of(nurse)
+    fill(nurse, house.mine, "V4")
+    pages = [page_of("intake", house.mine), page_of("review", house.mine), section(house.mine, "asq"), section(house.mine, "kuh", 2)]
+    submit(nurse, house.mine)
+    pages += [page_of("assessment", house.mine), page_of("chart", house.mine)]
+    pages += [
+        reverse("acknowledge", kwargs={"episode_id": house.mine.public_id, "flag_id": flag.public_id})
+        for flag in standing(house.mine).values()
+    ]
+    patient = house.mine.patient
+    private = [patient.legal_last_name, patient.legal_first_name, patient.record_number, "SF-01", "IX-04"]
+    for address in pages:
+        html = client.get(address).content.decode()
+        title = html.partition("<title>")[2].partition("</title>")[0]
+        assert title and "canary" in html, address
+        assert not [word for word in private if word in title or word in address], (address, title)
+
+
+def test_the_list_of_questionnaires_costs_the_same_however_much_is_answered(
+    house: House, django_assert_max_num_queries: Any
+) -> None:
+    client, address = client_of(house.staff["nurse"]), page_of("intake", house.mine)
+    client.get(address)
+    fill(house.staff["nurse"], house.mine, "V6")
+    with django_assert_max_num_queries(20):
+        assert client.get(address).status_code == 200
+
+
+def test_a_colleague_elsewhere_finds_nothing(house: House) -> None:
+    stranger = client_of(make_user("elsewhere", ("nurse", house.elsewhere)))
+    for address in (page_of("intake", house.mine), page_of("review", house.mine), section(house.mine, "gad7")):
+        assert (stranger.get(address).status_code, stranger.post(address, {}).status_code) == (404, 404)
