@@ -74,11 +74,16 @@ class Grant:
         return self.everywhere or bool(self.programs or self.team_programs or self.own_programs)
 
 
-def grant(user: "User", action: str) -> Grant:
-    """The widest reach this user's roles give for the action, read from the roles of this request."""
+def grant(user: "User", action: str, *, full: bool = False) -> Grant:
+    """The widest reach this user's roles give for the action, read from the roles of this request.
+
+    `full`: only the roles that show every field of the action, not the minimum.
+    """
     reach: dict[str, set[int]] = {scope: set() for scope in "APyTO-"}
     for program_id, role in user.program_roles():
-        reach[cell(action, role).scope].add(program_id)
+        held = cell(action, role)
+        if held.fields == "full" or not full:
+            reach[held.scope].add(program_id)
     programs = reach["P"] | reach["y"]
     return Grant(bool(reach["A"]), frozenset(programs), frozenset(reach["T"] - programs), frozenset(reach["O"]))
 
@@ -90,14 +95,16 @@ def may(user: "User", action: str) -> bool:
     return action == OWN_ACCOUNT or grant(user, action).any
 
 
-def scope(user: "User", action: str, *, patient: str = "patient_id", program: str = "program_id", author: str = "") -> Q:
+def scope(
+    user: "User", action: str, *, full: bool = False, patient: str = "patient_id", program: str = "program_id", author: str = ""
+) -> Q:
     """The filter for rows in reach of this user for this action; `patient`, `program` and `author` name the row's columns.
 
-    Own rows (O) are reached only on models that name their author.
+    `full` narrows it to the rows of which every field may be shown. Own rows (O) are reached only on models that name their author.
     """
     from clinic.models import CareTeamMember
 
-    held = grant(user, action)
+    held = grant(user, action, full=full)
     if held.everywhere:
         return Q()
     reach = Q(**{f"{program}__in": held.programs}) if held.programs else Q(pk__in=[])
@@ -107,12 +114,6 @@ def scope(user: "User", action: str, *, patient: str = "patient_id", program: st
         mine = CareTeamMember.objects.filter(user=user, ended_at=None, program_id__in=held.team_programs)
         reach |= Q(**{f"{program}__in": held.team_programs, f"{patient}__in": mine.values("patient_id")})
     return reach
-
-
-def minimum_only(user: "User", action: str, program_id: int) -> bool:
-    """True when, in this program, the user's roles show only the minimum fields of the action."""
-    held = [cell(action, role) for program, role in user.program_roles() if program == program_id]
-    return not any(found.allows and found.fields == "full" for found in held)
 
 
 def roles_in(user: "User", program_id: int) -> frozenset[str]:

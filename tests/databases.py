@@ -80,6 +80,8 @@ def _make_template() -> None:
     """The owner migrates one database; it is renamed when it is whole, so that a broken-off run leaves nothing half done."""
     name = os.environ["STEADY_TEST_TEMPLATE"] = _template_name()
     with admin() as connection:
+        # Two runs of one checkout that begin together: the second waits and finds the template made.
+        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             return
         for old in _names(connection, f"{PREFIX}_template_"):

@@ -17,9 +17,9 @@ from clinic.permissions import scope
 class ClinicalQuerySet(models.QuerySet):
     """Reads of clinical rows. A view never reads one in any other way."""
 
-    def visible_to(self, user: User, action: str) -> Self:
-        """The rows this user may reach for this action; out of scope is the same as absent."""
-        return self.filter(scope(user, action))
+    def visible_to(self, user: User, action: str, *, full: bool = False) -> Self:
+        """The rows this user may reach for this action; out of scope is the same as absent. `full`: with every field."""
+        return self.filter(scope(user, action, full=full))
 
 
 class ClinicalModel(models.Model):
@@ -42,8 +42,8 @@ class DoubleMetaphone(Func):
 
 
 class PatientQuerySet(ClinicalQuerySet):
-    def visible_to(self, user: User, action: str) -> Self:
-        return self.filter(scope(user, action, patient="id"))
+    def visible_to(self, user: User, action: str, *, full: bool = False) -> Self:
+        return self.filter(scope(user, action, full=full, patient="id"))
 
     def sounding_like(self, *, program: Program, last_name: str, birth_date: datetime.date) -> Self:
         """Possible duplicates in the program: a like-sounding last name, born within a year or on a swapped day and month."""

@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from clinic import audit
 from clinic.models import Episode, User
-from clinic.permissions import may, minimum_only, requires
+from clinic.permissions import may, requires
+from clinic.views.reach import within
 
 PAGE = 50
 
 
 class Line(NamedTuple):
-    """One line of the caseload. `full` is False where the user's roles show only the minimum fields of the chart."""
+    """One line of the caseload. `full` is False where the user sees only the minimum fields of the chart."""
 
     episode: Episode
     full: bool
@@ -38,11 +39,12 @@ def caseload(request: HttpRequest) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]
     episodes = list(Episode.objects.caseload(user)[: PAGE + 1])
     audit.read(request, *{episode.patient for episode in episodes[:PAGE]})
+    in_full = within(user, "chart.view", episodes[:PAGE], full=True)
     today = timezone.localdate()
     lines = [
         Line(
             episode,
-            full=not minimum_only(user, "chart.view", episode.program_id),
+            full=episode.pk in in_full,
             overdue=episode.next_due_at is not None and episode.next_due_at < today,
         )
         for episode in episodes[:PAGE]

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from clinic import audit
 from clinic.models import Episode, User
-from clinic.permissions import may, minimum_only
+from clinic.permissions import may
 
 
 def open_episode(request: HttpRequest, episode_id: uuid.UUID, *, audited: bool = True) -> Episode:
@@ -22,12 +22,20 @@ def open_episode(request: HttpRequest, episode_id: uuid.UUID, *, audited: bool =
     return episode
 
 
-def within(user: User, action: str, episodes: Iterable[Episode]) -> set[int]:
-    """The ids of those episodes that are in this user's reach for another action: one query, however many they are."""
+def within(user: User, action: str, episodes: Iterable[Episode], *, full: bool = False) -> set[int]:
+    """The ids of those episodes that are in this user's reach for another action: one query, however many they are.
+
+    `full`: only those of which the user may see every field of the action, not just the minimum.
+    """
     ids = [episode.pk for episode in episodes]
     if not ids or not may(user, action):
         return set()
-    return set(Episode.objects.visible_to(user, action).filter(pk__in=ids).values_list("pk", flat=True))
+    return set(Episode.objects.visible_to(user, action, full=full).filter(pk__in=ids).values_list("pk", flat=True))
+
+
+def in_full(user: User, action: str, episode: Episode) -> bool:
+    """Whether this user sees every field of the action for this episode. False: the minimum at most."""
+    return bool(within(user, action, [episode], full=True))
 
 
 def about(user: User, episode: Episode) -> dict[str, Any]:
@@ -35,7 +43,7 @@ def about(user: User, episode: Episode) -> dict[str, Any]:
     context: dict[str, Any] = {"episode": episode, "patient": episode.patient}
     if not within(user, "chart.view", [episode]):
         return context
-    full = not minimum_only(user, "chart.view", episode.program_id)
+    full = in_full(user, "chart.view", episode)
     waiting = f"{episode.unacknowledged} to acknowledge" if full and episode.unacknowledged else ""
     return context | {
         "chart_url": reverse("chart", kwargs={"episode_id": episode.public_id}),

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from clinic.access_table import OWN_ANSWERS_HOURS
 from clinic.models import Episode, User
-from clinic.permissions import may, minimum_only, requires
-from clinic.views.reach import about, open_episode, within
+from clinic.permissions import may, requires
+from clinic.views.reach import about, in_full, open_episode, within
 from intake.answers import State
 from intake.models import Assessment, Response
 from intake.packet import packet
@@ -26,7 +26,7 @@ OWN_WORDS = ("strengths", "goals", "coping", "culture_faith", "hobbies", "work",
 def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     episode = open_episode(request, episode_id)
     latest = Assessment.objects.latest_of(episode)
-    full = not minimum_only(request.user, "scores.view", episode.program_id)  # type: ignore[arg-type]
+    full = in_full(request.user, "scores.view", episode)  # type: ignore[arg-type]
     context = about(request.user, episode) | safety(request.user, episode) | {  # type: ignore[arg-type]
         "assessment": latest,
         "full": full,
@@ -36,7 +36,7 @@ def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     }
     if latest and full:
         context |= {"result": latest.result, "levels": _bars(latest.result)}
-        if not minimum_only(request.user, "intake.view", episode.program_id):  # type: ignore[arg-type]
+        if in_full(request.user, "intake.view", episode):  # type: ignore[arg-type]
             context["own_words"] = list(_own_words(latest))
     return render(request, "intake/assessment.html", context)
 
@@ -65,7 +65,7 @@ def _responses(user: User, episode: Episode) -> list[dict[str, Any]]:
     """Each submitted questionnaire; its answers for those who may read them: the minimum is only that it was filled."""
     if not may(user, "intake.view") or not within(user, "intake.view", [episode]):
         return []
-    minimum = minimum_only(user, "intake.view", episode.program_id)
+    full = in_full(user, "intake.view", episode)
     order = list(packet())
     listed = sorted(Response.objects.latest_of(episode), key=lambda row: order.index(row.code) if row.code in order else len(order))
     return [
@@ -74,7 +74,7 @@ def _responses(user: User, episode: Episode) -> list[dict[str, Any]]:
             "completed_at": response.completed_at,
             "completed_by": response.completed_by,
             "credit": response.instrument.credit_line,
-            "answers": [] if minimum and not _own(user, response) else list(_answers(response)),
+            "answers": list(_answers(response)) if full or _own(user, response) else [],
         }
         for response in listed
     ]

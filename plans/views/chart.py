@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from clinic import workflow
 from clinic.models import Episode, User
-from clinic.permissions import minimum_only, requires
-from clinic.views.reach import about, open_episode, within
+from clinic.permissions import requires
+from clinic.views.reach import about, in_full, open_episode, within
 from intake.models import Assessment
 from intake.views.flags import safety
 from plans.models import Plan, SignedPlan
@@ -20,7 +20,7 @@ from plans.models import Plan, SignedPlan
 def chart(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     episode = open_episode(request, episode_id)
     user: User = request.user  # type: ignore[assignment]
-    full = not minimum_only(user, "chart.view", episode.program_id)
+    full = in_full(user, "chart.view", episode)
     sees_plan = bool(within(user, "plan.view", [episode]))
     context = about(user, episode) | safety(user, episode) | {
         "full": full,

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from clinic.actions import Stale
 from clinic.models import Episode, User
-from clinic.permissions import minimum_only, requires
-from clinic.views.reach import about, open_episode, within
+from clinic.permissions import requires
+from clinic.views.reach import about, in_full, open_episode, within
 from intake.actions import NothingToSubmit, assess_provisionally
 from intake.evaluation import fired_of
 from intake.models import Assessment
@@ -40,7 +40,7 @@ def plan(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
 def workbench(user: User, episode: Episode, standing: Plan, edits: bool) -> dict[str, Any]:
     """Everything the page of a draft shows."""
     standing.episode = episode
-    minimum = minimum_only(user, "plan.view", episode.program_id)
+    minimum = not in_full(user, "plan.view", episode)
     roots = tree.read(standing)
     gaps = thread.gaps(tree.plan_view(standing, roots))
     components = [row for row in standing.components.order_by("pk") if rights.sees(user, row, episode)]

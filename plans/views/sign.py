@@ -8,8 +8,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from clinic import actions as clinic_actions
 from clinic.models import Disclosure, Episode, User
-from clinic.permissions import Refused, minimum_only, requires
-from clinic.views.reach import about, open_episode, within
+from clinic.permissions import Refused, requires
+from clinic.views.reach import about, in_full, open_episode, within
 from intake.views.flags import safety
 from plans import document, pdf, signing, thread, tree
 from plans.forms import SignForm
@@ -97,7 +97,7 @@ def signed_plan(request: HttpRequest, episode_id: uuid.UUID, number: int) -> Htt
         "document": document.load(signed.document.encode()),
         "whole": document.verify(signed.document.encode(), signed.sha256),
         "signatures": signed.signatures.order_by("at"),
-        "minimum": minimum_only(user, "plan.view", episode.program_id),
+        "minimum": not in_full(user, "plan.view", episode),
         "awaited": signing.certifier_awaited(signed),
         "may_certify": bool(within(user, "plan.finalise", [episode])),
         "may_print": bool(within(user, "disclosure.export", [episode])),

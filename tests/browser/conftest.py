@@ -48,5 +48,9 @@ def page(chromium, served) -> Iterator[object]:  # type: ignore[no-untyped-def]
     page.on("pageerror", lambda error: problems.append(str(error)))
     yield page
     context.close()
-    expected = ("409 (", "422 (")  # a conflict or an unreadable answer is an answer
+    expected = (
+        "409 (", "422 (",  # a conflict or an unreadable answer is an answer
+        # Bootstrap's own arrow of a menu, refused until the next sheet of the page (bootstrap-fit.css) has loaded and removed it.
+        "Loading the image 'data:image/svg+xml,%3csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'",
+    )  # fmt: skip
     assert not [text for text in problems if not any(word in text for word in expected)]

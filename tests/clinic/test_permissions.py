@@ -8,8 +8,11 @@ from django.urls import path
 
 from clinic import checks
 from clinic.access_table import ROLES, TABLE
+from clinic.actions import join_care_team
 from clinic.models import Episode, Patient
-from clinic.permissions import PUBLIC_VIEWS, cell, grant, may, minimum_only, requires
+from clinic.permissions import PUBLIC_VIEWS, cell, grant, may, requires
+from clinic.transaction import acting
+from clinic.views.reach import in_full
 from tests.people import House, make_house, make_user
 
 EXPECTED: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "access_table.yaml").read_text())
@@ -91,5 +94,14 @@ def test_two_roles_in_two_programs_do_not_add_up(house: House) -> None:
 
 def test_minimum_fields_are_lifted_only_by_a_role_in_the_same_program(house: House) -> None:
     both = make_user("both", ("intake", house.program), ("supervisor", house.elsewhere))
-    assert minimum_only(both, "chart.view", house.program.pk)
-    assert not minimum_only(both, "chart.view", house.elsewhere.pk)
+    assert set(Episode.objects.visible_to(both, "chart.view", full=True)) == {house.foreign}
+
+
+def test_minimum_fields_are_lifted_only_for_the_rows_that_the_wider_role_reaches(house: House) -> None:
+    """Front desk and counsellor in one program: the whole chart of the team's patients, the minimum of all others."""
+    both = make_user("both", ("intake", house.program), ("counsellor", house.program))
+    with acting(both, "care_team.assign"):
+        join_care_team(by=house.staff["supervisor"], episode=house.mine, user=both)
+    assert set(Episode.objects.visible_to(both, "chart.view")) == {house.mine, house.other}
+    assert set(Episode.objects.visible_to(both, "chart.view", full=True)) == {house.mine}
+    assert in_full(both, "chart.view", house.mine) and not in_full(both, "chart.view", house.other)
