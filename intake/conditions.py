@@ -287,8 +287,19 @@ def _value(node: ast.expr, facts: Mapping[str, object]) -> object:
             return facts.get(name)
         case ast.Call(func=ast.Name(id=extreme), args=args):
             values = [_value(arg, facts) for arg in args]
-            return None if None in values else EXTREMES[extreme](values)  # type: ignore[type-var]
+            return _extreme(extreme, values)
     return _constant(node)
+
+
+def _extreme(name: str, values: list[Any]) -> object:
+    if None in values:
+        return None
+    if State.NA in values:
+        return State.NA
+    try:
+        return EXTREMES[name](values)
+    except TypeError:
+        raise ConditionError(f"There is no {name} of {', '.join(map(repr, values))}.") from None
 
 
 def _names(node: ast.expr) -> frozenset[str]:
