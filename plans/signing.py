@@ -86,7 +86,7 @@ def certify(*, by: User, signed: SignedPlan) -> Signature:
     if Signature.objects.filter(signed_plan=signed, user=by).exists():
         raise NotTheCertifier("You signed this plan as its author; somebody else certifies it.")
     signature = _add_signature(by, signed, Signature.Meaning.CERTIFIER, timezone.now())
-    if episode.stage == workflow.AWAITING:
+    if episode.stage == workflow.AWAITING and signed == SignedPlan.objects.in_force(episode):
         update_summary(episode=episode, stage=workflow.TREATMENT, due=(signed.plan.review_on, "Review the plan"))
     return signature
 
