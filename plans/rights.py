@@ -3,7 +3,7 @@
 from clinic.access_table import CLINICIANS
 from clinic.models import Episode, User
 from clinic.permissions import Refused, roles_in
-from clinic.views.reach import within
+from clinic.views.reach import in_full, within
 from plans.models import Component
 
 # Medicines and what is started, tapered or held with them.
@@ -47,3 +47,9 @@ def check_intervention(user: User, discipline: str, episode: Episode) -> None:
     """Raise Refused unless the intervention is of this person's discipline, or they are a clinician."""
     if not roles_in(user, episode.program_id) & CLINICIANS and discipline != user.discipline:
         raise Refused(f"You can add and change interventions of your own discipline ({user.get_discipline_display().lower()}).")
+
+
+def check_signs(user: User, episode: Episode) -> None:
+    """Raise Refused unless this person reads the whole plan: nobody signs what they may not see."""
+    if not in_full(user, "plan.view", episode):
+        raise Refused("Your role reads the goals and tasks of the plan; who signs it has read all of it.")

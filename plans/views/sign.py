@@ -11,7 +11,7 @@ from clinic.models import Disclosure, Episode, User
 from clinic.permissions import Refused, requires
 from clinic.views.reach import about, in_full, open_episode, within
 from intake.views.flags import safety
-from plans import document, pdf, signing, thread, tree
+from plans import document, pdf, rights, signing, thread, tree
 from plans.forms import SignForm
 from plans.models import SignedPlan
 from plans.views.plan import CONFLICT, UNREADABLE, open_plan
@@ -28,6 +28,7 @@ def sign(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     if earlier := _signed_already(request, episode_id):
         return earlier
     episode, plan = open_plan(request, episode_id)
+    rights.check_signs(request.user, episode)  # type: ignore[arg-type]
     roots = tree.read(plan)
     gaps = [gap for gap in thread.gaps(tree.plan_view(plan, roots)) if gap.stops]
     form = SignForm(request.POST) if request.method == "POST" else SignForm.fresh("" if gaps else signing.fingerprint(plan))
