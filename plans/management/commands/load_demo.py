@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 
 from clinic import actions as clinic_actions
@@ -92,7 +93,9 @@ class _Journey:
         """The same key at every run, so that running again finds what is there."""
         return uuid.uuid5(NAMESPACE, f"{self.invented.code} {what}")
 
+    @transaction.atomic
     def go(self, stage: str) -> None:
+        """The whole way or none of it, so that a load that was broken off is made whole by the next one."""
         if Patient.objects.filter(registration_key=self.key("registration")).exists():
             return
         episode = self.register()
