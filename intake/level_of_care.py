@@ -3,7 +3,7 @@
 First match in each table. What is not known yet is never read as absent: it gives "may be up to".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -157,7 +157,17 @@ def _highest(facts: Mapping[str, object]) -> str:
     rules = level_rules()
     match = first_match([(id, when) for id, (when, _) in rules.items()], facts)
     open_rules = [id for id, result in match.results.items() if result.truth is not False]
-    return max((choose(rules[id][1], facts)[0] for id in open_rules), key=list(levels()).index)
+    return max((level for id in open_rules for level in _possible(rules[id][1], facts)), key=list(levels()).index)
+
+
+def _possible(rows: Sequence[Choice], facts: Mapping[str, object]) -> Iterator[str]:
+    """The values of the rows that are, or may still turn out to be, the first true one."""
+    for row in rows:
+        truth = row.when is None or row.when.evaluate(facts).truth
+        if truth is not False:
+            yield row.value
+        if truth is True:
+            return
 
 
 def _true_rows(table: str, facts: Mapping[str, object]) -> list[Mapping[str, Any]]:
