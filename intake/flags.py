@@ -14,6 +14,13 @@ def flags() -> Mapping[str, Rule]:
     return load(FILE)
 
 
+def other_names(rule_id: str) -> frozenset[str]:
+    """The rules that tell the same finding: SF-10 is a name of IX-12, which its condition looks at, and the other way round."""
+    by_fact = {f"ix_{number:02}": f"IX-{number:02}" for number in range(1, 100)}
+    pairs = [(flag.id, by_fact[name]) for flag in flags().values() for name in flag.fires_if.names if name in by_fact]
+    return frozenset(two for pair in pairs if rule_id in pair for two in pair if two != rule_id)
+
+
 def evaluate(
     facts: Mapping[str, object], inputs: Mapping[str, Sequence[Input]], *, off: Collection[str] = (), draft: bool = False
 ) -> Outcome:

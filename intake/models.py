@@ -12,6 +12,7 @@ from clinic.models import ClinicalModel, Episode, User
 from clinic.models.patients import ClinicalQuerySet
 from clinic.models.record import Immutable
 from intake.answers import Key, State
+from intake.flags import other_names
 from intake.questionnaire import Questionnaire, load
 
 _compiled: dict[str, Questionnaire] = {}
@@ -209,6 +210,11 @@ class FlagQuerySet(ClinicalQuerySet):
     def standing(self) -> Self:
         """Open or acknowledged, worst first."""
         return self.filter(status__in=[Flag.Status.OPEN, Flag.Status.ACKNOWLEDGED]).order_by("-severity", "rule_id")
+
+    def acknowledged_with(self, flag: "Flag") -> Self:
+        """The open flags of the episode that tell the same finding by another name and are no graver."""
+        names = other_names(flag.rule_id)
+        return self.filter(episode=flag.episode_id, rule_id__in=names, status=Flag.Status.OPEN, severity__lte=flag.severity)
 
 
 class Flag(ClinicalModel):

@@ -15,12 +15,22 @@ from intake.forms import AcknowledgeForm
 from intake.models import Flag
 
 
-def safety(user: User, episode: Episode) -> dict[str, Any]:
-    """What the safety banner of a page takes: the flags that stand, the crisis text while a critical one is open."""
-    flags = list(Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by"))
-    critical = any(flag.severity == Flag.Severity.CRITICAL and flag.status == Flag.Status.OPEN for flag in flags)
+def safety(user: User, episode: Episode, *, brief: bool = False) -> dict[str, Any]:
+    """What the safety banner of a page takes: the flags that stand, the crisis text while a critical one is open.
+
+    Whole are the open ones, `folded` those that somebody has acknowledged. `brief`, above a form: only the critical ones are whole.
+    """
+    standing = list(Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by"))
+    opened = [flag for flag in standing if flag.status == Flag.Status.OPEN]
+    critical = [flag for flag in opened if flag.severity == Flag.Severity.CRITICAL]
+    whole = critical if brief else opened
+    folded = {
+        "to acknowledge": [flag for flag in opened if flag not in whole],
+        "acknowledged": [flag for flag in standing if flag.status == Flag.Status.ACKNOWLEDGED],
+    }
     return {
-        "flags": flags,
+        "flags": whole,
+        "folded": [(words, flags) for words, flags in folded.items() if flags],
         "crisis": episode.program.crisis_text if critical else "",
         "may_acknowledge": bool(within(user, "flag.acknowledge", [episode])),
     }
@@ -38,5 +48,5 @@ def acknowledge(request: HttpRequest, episode_id: uuid.UUID, flag_id: uuid.UUID)
             raise Refused("A critical flag is acknowledged by a clinician.") from None
         messages.success(request, f"{flag.name}: acknowledged.")
         return redirect("chart", episode_id=episode.public_id)
-    context = about(request.user, episode) | {"flag": flag, "form": form}  # type: ignore[arg-type]
+    context = about(request.user, episode) | {"flag": flag, "form": form, "others": Flag.objects.acknowledged_with(flag)}  # type: ignore[arg-type]
     return render(request, "intake/acknowledge.html", context, status=422 if form.errors else 200)

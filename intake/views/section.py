@@ -66,10 +66,10 @@ class Page:
         self.stored = stored_answers(self.questionnaire, self.rows)
         self.evaluation = evaluate(self.questionnaire, self.stored)
 
-    def form(self, data: Any = None) -> SectionForm:
+    def form(self, data: Any = None, section: Item | None = None) -> SectionForm:
         return SectionForm(
             data,
-            section=self.here,
+            section=section or self.here,
             stored=self.stored,
             versions={key: row.version for key, row in self.rows.items()},
             evaluation=self.evaluation,
@@ -174,9 +174,10 @@ class Page:
         return redirect(self.next_url())
 
     def next_url(self) -> str:
-        """The next section, else the next questionnaire this person may fill, else the review."""
-        if self.number < len(self.questionnaire.sections()):
-            return self._url(self.instrument.code, self.number + 1)
+        """The next section in which something applies, else the next questionnaire this person may fill, else the review."""
+        for number, section in enumerate(self.questionnaire.sections()[self.number :], self.number + 1):
+            if self.form(section=section).questions:
+                return self._url(self.instrument.code, number)
         codes = list(packet())
         for code in codes[codes.index(self.instrument.code) + 1 :]:
             if may_rate(self.request.user, code, self.episode.program_id):  # type: ignore[arg-type]
@@ -202,25 +203,17 @@ class Page:
             "versions": [(name, form.versions.get(fresh.questions[name].key, 0)) for name in staying if name not in form.errors],
             "slots": [(f"{id_of(form.questions[name].key)}-problem", form.problem(name)) for name in form.questions if name in shown],
             "settled": [name for name in staying if fresh.questions[name].key not in self.conflicts],
-            "progress": progress_of(self.questionnaire, self.evaluation, self.stored),
         }
         status = CONFLICT if self.conflicts else UNREADABLE if form.errors else 200
         return HttpResponse(render_to_string("intake/autosaved.html", context, request=self.request), status=status)
 
     def _context(self, form: SectionForm) -> dict[str, Any]:
-        return safety(self.request.user, self.episode) | {  # type: ignore[arg-type]
+        return safety(self.request.user, self.episode, brief=True) | {  # type: ignore[arg-type]
             "episode": self.episode,
             "form": form,
             "draft": self.draft,
             "conflicts": self._conflict_words(),
-        }
-
-    def render(self, form: SectionForm, status: int = 200) -> HttpResponse:
-        sections = self.questionnaire.sections()
-        context = about(self.request.user, self.episode) | self._context(form) | {  # type: ignore[arg-type]
-            "instrument": self.instrument,
-            "here": self.here,
-            "number": self.number,
+            "progress": progress_of(self.questionnaire, self.evaluation, self.stored),
             "sections": [
                 {
                     "title": part.text or self.instrument.title,
@@ -228,11 +221,17 @@ class Page:
                     "here": place == self.number,
                     "progress": progress_of(self.questionnaire, self.evaluation, self.stored, part),
                 }
-                for place, part in enumerate(sections, 1)
+                for place, part in enumerate(self.questionnaire.sections(), 1)
             ],
-            "progress": progress_of(self.questionnaire, self.evaluation, self.stored),
+        }
+
+    def render(self, form: SectionForm, status: int = 200) -> HttpResponse:
+        context = about(self.request.user, self.episode) | self._context(form) | {  # type: ignore[arg-type]
+            "instrument": self.instrument,
+            "here": self.here,
+            "number": self.number,
             "back_url": self._url(self.instrument.code, self.number - 1) if self.number > 1 else "",
-            "last": self.number == len(sections),
+            "last": self.number == len(self.questionnaire.sections()),
             "more": "more" in self.request.GET,
             "problems": [(id_of(form.questions[name].key), form.fields[name].label, form.problem(name)) for name in form.errors],
         }  # fmt: skip

@@ -1,0 +1,11 @@
+"""Every write of the intake."""
+
+from intake.actions.answers import AlreadySubmitted, Conflict, Saved, save_answers
+from intake.actions.assess import NothingToSubmit, assess_provisionally, submit, was_submitted
+from intake.actions.flags import NotForYou, acknowledge
+from intake.actions.known import effective_settings, lock_episode
+
+__all__ = [
+    "AlreadySubmitted", "Conflict", "NotForYou", "NothingToSubmit", "Saved", "acknowledge", "assess_provisionally",
+    "effective_settings", "lock_episode", "save_answers", "submit", "was_submitted",
+]  # fmt: skip

@@ -1,0 +1,114 @@
+"""Answers as they are given: each a row with its author and version."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from clinic import workflow
+from clinic.actions import update_summary
+from clinic.models import Episode, User
+from intake import answers as typed
+from intake.actions.flags import raise_draft_flags
+from intake.actions.known import lock_episode
+from intake.answers import Key, State
+from intake.models import Answer, Instrument, Response
+
+
+class AlreadySubmitted(Exception):
+    """The questionnaire was submitted, by somebody, since this page was opened."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """One answer that somebody else has changed since this page was read: `theirs` stands, `mine` was not written."""
+
+    key: Key
+    mine: typed.Answer
+    theirs: Answer
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a save came to: the draft, the version of every answer posted, and what collided."""
+
+    response: Response
+    versions: Mapping[Key, int]
+    conflicts: tuple[Conflict, ...]
+
+
+@transaction.atomic
+def save_answers(
+    *,
+    by: User,
+    episode: Episode,
+    instrument: Instrument,
+    answers: Mapping[Key, typed.Answer],
+    versions: Mapping[Key, int],
+    draft: uuid.UUID | None = None,
+) -> Saved:
+    """Write the answers that changed, each as a row with its author and next version.
+
+    `versions` are those the page had read (0: no answer yet); `draft` is the draft the page was showing, None for none.
+    An answer that somebody else changed meanwhile is kept as it is and reported; the others are written.
+    Raises AlreadySubmitted when the page's draft has been submitted since.
+    """
+    episode = lock_episode(episode)
+    response = _draft(by, episode, instrument, draft)
+    rows = Answer.objects.of(response)
+    conflicts, changed = [], {}
+    for key, answer in answers.items():
+        row = rows.get(key)
+        if _same(row, answer):
+            continue
+        if (row.version if row else 0) != versions.get(key, 0):
+            assert row is not None  # a version above 0 belongs to a row of this draft, or the draft is another one
+            conflicts.append(Conflict(key, answer, row))
+        else:
+            changed[key] = answer
+    if changed:
+        _write(by, response, rows, changed)
+        if episode.stage == workflow.REGISTERED:
+            episode = update_summary(episode=episode, stage=workflow.INTAKE, due=(timezone.localdate(), "Finish the intake"))
+        raise_draft_flags(by, episode)
+    return Saved(response, {key: rows[key].version if key in rows else 0 for key in answers}, tuple(conflicts))
+
+
+def _draft(by: User, episode: Episode, instrument: Instrument, expected: uuid.UUID | None) -> Response:
+    found = Response.objects.draft_of(episode, instrument.code)
+    if expected is not None and (found is None or found.public_id != expected):
+        raise AlreadySubmitted
+    return found or Response.objects.create(
+        program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, instrument=instrument,
+        code=instrument.code, started_at=timezone.now(), started_by=by,
+    )  # fmt: skip
+
+
+def _same(row: Answer | None, answer: typed.Answer) -> bool:
+    if row is None:
+        return answer.state is State.MISSING
+    return row.state == answer.state and row.value == typed.to_json(answer)
+
+
+def _write(by: User, response: Response, rows: dict[Key, Answer], changed: Mapping[Key, typed.Answer]) -> None:
+    """One insert and one update, however many answers; `rows` is brought up to date."""
+    now = timezone.now()
+    new: list[Answer] = []
+    old: list[Answer] = []
+    for (link_id, instance), answer in changed.items():
+        row = rows.get((link_id, instance))
+        if row is None:
+            row = Answer(
+                program_id=response.program_id, patient_id=response.patient_id, response=response,
+                link_id=link_id, instance=instance, version=0,
+            )  # fmt: skip
+        (old if row.pk else new).append(row)
+        row.state, row.value, row.by, row.at = answer.state, typed.to_json(answer), by, now
+        row.version += 1
+        rows[link_id, instance] = row
+    Answer.objects.bulk_create(new)
+    Answer.objects.bulk_update(old, ["state", "value", "by", "at", "version"])
+    response.saved_at, response.saved_by = now, by
+    response.save(update_fields=["saved_at", "saved_by"])

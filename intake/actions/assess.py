@@ -1,0 +1,101 @@
+"""The submit that freezes the answers, and the assessment of what they say."""
+
+import datetime
+import uuid
+
+from django.db import transaction
+from django.utils import timezone
+
+from clinic import workflow
+from clinic.actions import update_summary
+from clinic.models import Episode, User
+from intake.actions.flags import acuity, reconcile
+from intake.actions.known import Known, document, effective_settings, filled_drafts, lock_episode, person, submitted
+from intake.evaluation import Evaluated, evaluate_episode
+from intake.models import Assessment, Response, Score
+
+
+class NothingToSubmit(Exception):
+    """No answer has been given yet."""
+
+
+def was_submitted(episode: Episode, key: uuid.UUID) -> bool:
+    """Whether this very submit has been done already: the second click of a double click."""
+    return Assessment.objects.filter(episode=episode, key=key).exists()
+
+
+@transaction.atomic
+def submit(*, by: User, episode: Episode, key: uuid.UUID) -> Assessment:
+    """Freeze every draft of the episode and assess what is known. The same `key` again gives the same assessment.
+
+    Raises NothingToSubmit.
+    """
+    episode = lock_episode(episode)
+    if earlier := Assessment.objects.filter(episode=episode, key=key).first():
+        return earlier
+    drafts = filled_drafts(episode)
+    if not drafts:
+        raise NothingToSubmit
+    now = timezone.now()
+    for response, filled in drafts:
+        response.document = document(response, filled, now)
+        response.status, response.completed_at, response.completed_by = Response.Status.COMPLETED, now, by
+    Response.objects.bulk_update([response for response, _ in drafts], ["document", "status", "completed_at", "completed_by"])
+    known = submitted(episode)
+    assessment = _assess(by, episode, known, key, now, Assessment.Kind.INTAKE)
+    stage = workflow.ASSESSED if episode.stage in {workflow.REGISTERED, workflow.INTAKE} else None
+    update_summary(episode=episode, stage=stage, due=(timezone.localdate(), "Write the plan"))
+    return assessment
+
+
+@transaction.atomic
+def assess_provisionally(*, by: User, episode: Episode, key: uuid.UUID) -> Assessment:
+    """Assess what is known so far, drafts included, because treatment cannot wait. The drafts stay open.
+
+    The same `key` again gives the same assessment. Raises NothingToSubmit.
+    """
+    episode = lock_episode(episode)
+    if earlier := Assessment.objects.filter(episode=episode, key=key).first():
+        return earlier
+    drafts = filled_drafts(episode)
+    known = submitted(episode) | {response.code: (response, filled) for response, filled in drafts}
+    if not known:
+        raise NothingToSubmit
+    return _assess(by, episode, known, key, timezone.now(), Assessment.Kind.PROVISIONAL)
+
+
+def _assess(
+    by: User, episode: Episode, known: Known, key: uuid.UUID, at: datetime.datetime, kind: Assessment.Kind
+) -> Assessment:
+    settings = effective_settings()
+    evaluated = evaluate_episode(person(episode), {code: filled for code, (_, filled) in known.items()}, settings, at)
+    documents = {code: response.document or document(response, filled, at) for code, (response, filled) in known.items()}
+    assessment = Assessment.objects.create(
+        program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, kind=kind, at=at, by=by, key=key,
+        responses=documents, facts=evaluated.facts, origins=evaluated.origins, result=evaluated.as_json(),
+        content_hash=evaluated.content_hash, settings=settings.as_json(),
+        provisional=kind == Assessment.Kind.PROVISIONAL or evaluated.level.provisional,
+    )  # fmt: skip
+    Score.objects.bulk_create(_score_rows(assessment, evaluated))
+    reconcile(by, episode, [*evaluated.flags, *evaluated.interactions], evaluated.content_hash, assessment)
+    summary = {
+        score.code: {
+            "label": score.name,
+            "value": f"at least {score.floor}" if score.total is None else str(score.total),
+            "band": score.band or "",
+        }
+        for score in evaluated.scores.values()
+    }
+    update_summary(episode=episode, acuity=acuity(episode), scores=summary)
+    return assessment
+
+
+def _score_rows(assessment: Assessment, evaluated: Evaluated) -> list[Score]:
+    return [
+        Score(
+            program_id=assessment.program_id, patient_id=assessment.patient_id, assessment=assessment,
+            episode_id=assessment.episode_id, code=score.code, name=score.name, total=score.total, low=score.low,
+            high=score.high, floor=score.floor, band=score.band or "", text=score.text, detail=score.as_json(), at=assessment.at,
+        )
+        for score in evaluated.scores.values()
+    ]  # fmt: skip

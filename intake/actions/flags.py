@@ -1,0 +1,123 @@
+"""Flags as they are raised, stand, and are acknowledged by a named person."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.utils import timezone
+
+from clinic.actions import update_summary
+from clinic.models import Episode, User
+from clinic.permissions import is_clinician
+from intake.actions.known import effective_settings, filled_drafts, lock_episode, person, submitted
+from intake.evaluation import draft_flags
+from intake.models import Assessment, Flag
+from intake.rules import Fired
+
+SEVERITY = {"INFO": 1, "MODERATE": 2, "HIGH": 3, "CRITICAL": 4}
+
+
+def raise_draft_flags(by: User, episode: Episode) -> None:
+    """The few flags that cannot wait for the submit, from whatever is answered so far."""
+    known = submitted(episode) | {response.code: (response, filled) for response, filled in filled_drafts(episode)}
+    forms = {code: filled for code, (_, filled) in known.items()}
+    fired, looked_at, content_hash = draft_flags(person(episode), forms, effective_settings(), timezone.now())
+    if reconcile(by, episode, fired, content_hash, None, looked_at):
+        update_summary(episode=episode, acuity=acuity(episode))
+
+
+def reconcile(
+    by: User,
+    episode: Episode,
+    fired: Sequence[Fired],
+    content_hash: str,
+    assessment: Assessment | None,
+    looked_at: frozenset[str] | None = None,
+) -> bool:
+    """Bring the standing flags up to date with what fires now; True when one changed. Nothing that stands disappears by itself.
+
+    `looked_at`: the only rules that were evaluated, from an unfinished intake; None for all of them. A flag that no longer fires
+    keeps standing, marked so, until somebody acts; one that somebody has acted on is then resolved. A worse one is opened again.
+    An unfinished intake takes back only what an unfinished one raised: what an assessment found waits for the next assessment.
+    """
+    standing = {flag.rule_id: flag for flag in Flag.objects.filter(episode=episode).standing()}
+    changed = False
+    for rule in fired:
+        flag = standing.pop(rule.rule_id, None)
+        changed |= _raise(by, episode, rule, content_hash, assessment, flag)
+    for flag in standing.values():
+        if looked_at is None or (flag.rule_id in looked_at and flag.assessment_id is None):
+            changed |= _no_longer(flag)
+    return changed
+
+
+def _raise(
+    by: User, episode: Episode, rule: Fired, content_hash: str, assessment: Assessment | None, flag: Flag | None
+) -> bool:
+    severity = SEVERITY[rule.severity]
+    proof = _proof(rule, content_hash)
+    if flag is None:
+        flag = Flag(
+            program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, rule_id=rule.rule_id,
+            severity=severity, raised_at=timezone.now(), raised_by=by,
+        )  # fmt: skip
+    elif severity > flag.severity and flag.status == Flag.Status.ACKNOWLEDGED:
+        flag.status, flag.acknowledged_at, flag.acknowledged_by, flag.action_taken = Flag.Status.OPEN, None, None, ""
+    elif flag.proof == proof and flag.severity == severity and flag.still_fires and flag.assessment_id == (assessment or flag).pk:
+        return False
+    flag.name, flag.severity, flag.message, flag.action = rule.name, severity, rule.message, rule.action
+    flag.proof, flag.still_fires = proof, True
+    flag.assessment = assessment or flag.assessment
+    flag.save()
+    return True
+
+
+def _no_longer(flag: Flag) -> bool:
+    if not flag.still_fires:
+        return False
+    flag.still_fires = False
+    if flag.status == Flag.Status.ACKNOWLEDGED:
+        flag.status = Flag.Status.RESOLVED
+    flag.save(update_fields=["still_fires", "status"])
+    return True
+
+
+def _proof(rule: Fired, content_hash: str) -> dict:
+    """What a proof card shows: inputs with their origin, the rule's version, source and grade, and what would clear it."""
+    inputs = [{"label": row.label, "value": row.value, "origin": row.origin} for row in rule.inputs]
+    return {
+        "inputs": inputs, "version": content_hash[:12], "text": rule.message, "source": rule.source, "grade": rule.grade,
+        "clears": rule.clears, "checker": rule.checker,
+    }  # fmt: skip
+
+
+def acuity(episode: Episode) -> tuple[int, str, int]:
+    """The worst flag that stands, why in words, and how many nobody has acted on yet."""
+    standing = list(Flag.objects.filter(episode=episode).standing())
+    if not standing:
+        return 0, "", 0
+    return standing[0].severity, standing[0].name, sum(flag.status == Flag.Status.OPEN for flag in standing)
+
+
+class NotForYou(Exception):
+    """A critical flag needs a clinician."""
+
+
+@transaction.atomic
+def acknowledge(*, by: User, flag: Flag, action_taken: str) -> Flag:
+    """A named person has seen the flag and says what was done. A second acknowledgement changes nothing.
+
+    The same finding under its other name (SF-10 and IX-12) is acknowledged with it, unless that one is graver.
+    Raises NotForYou when a critical flag is acknowledged by somebody who is no clinician of the program.
+    """
+    episode = lock_episode(flag.episode)
+    flag = Flag.objects.select_for_update(of=("self",)).get(pk=flag.pk)
+    if flag.severity == Flag.Severity.CRITICAL and not is_clinician(by, flag.program_id):
+        raise NotForYou
+    if flag.status != Flag.Status.OPEN:
+        return flag
+    for one in (flag, *Flag.objects.acknowledged_with(flag)):
+        one.status = Flag.Status.ACKNOWLEDGED if one.still_fires else Flag.Status.RESOLVED
+        one.acknowledged_at, one.acknowledged_by, one.action_taken = timezone.now(), by, action_taken
+        one.save(update_fields=["status", "acknowledged_at", "acknowledged_by", "action_taken"])
+    update_summary(episode=episode, acuity=acuity(episode))
+    return flag
