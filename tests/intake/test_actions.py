@@ -448,6 +448,26 @@ def test_the_acuity_of_the_episode_is_its_worst_standing_flag(house: House, pers
             acknowledge(supervisor, house.mine, still_open[0].rule_id)
 
 
+def test_one_finding_with_two_names_is_acknowledged_once(house: House) -> None:
+    """SF-10 (liver) is a name of IX-12 (kratom and the liver); the other flags of V5 wait for their own acknowledgement."""
+    nurse = house.staff["nurse"]
+    fill(nurse, house.mine, "V5")
+    submit(nurse, house.mine)
+    acknowledge(nurse, house.mine, "IX-12")
+    done = {rule_id for rule_id, flag in standing(house.mine).items() if flag.status == Flag.Status.ACKNOWLEDGED}
+    assert done == {"IX-12", "SF-10"}
+    assert Episode.objects.get(pk=house.mine.pk).unacknowledged == 3
+
+
+def test_the_lesser_name_of_a_finding_does_not_acknowledge_the_graver_one(house: House) -> None:
+    nurse = house.staff["nurse"]
+    fill(nurse, house.mine, "V5")
+    submit(nurse, house.mine)
+    Flag.objects.filter(rule_id="SF-10").update(severity=Flag.Severity.CRITICAL)  # as a later version of the rules may say
+    acknowledge(house.staff["case_manager"], house.mine, "IX-12")
+    assert standing(house.mine)["SF-10"].status == Flag.Status.OPEN
+
+
 def test_a_critical_flag_is_for_a_clinician_and_a_high_one_also_for_a_case_manager(house: House) -> None:
     case_manager, counsellor = house.staff["case_manager"], house.staff["counsellor"]
     save(counsellor, house.mine, "phq9", {"9": DAYS[1]})

@@ -235,3 +235,11 @@ def test_rows_without_exactly_one_last_default_are_refused(rows: list[dict[str, 
 def test_a_condition_that_names_no_fact_is_refused_with_its_place() -> None:
     with pytest.raises(ContentError, match=r"flags.yaml, SF-99: .*kuh_dayly"):
         condition("kuh_dayly", "flags.yaml, SF-99")
+
+
+def test_four_flags_are_names_of_an_interaction_and_no_others() -> None:
+    pairs = {rule_id: flags.other_names(rule_id) for rule_id in [*flags.flags(), *interactions.interactions()]}
+    assert {rule_id: set(names) for rule_id, names in pairs.items() if names} == {
+        "SF-08": {"IX-14"}, "SF-09": {"IX-16"}, "SF-10": {"IX-12"}, "SF-11": {"IX-13"},
+        "IX-14": {"SF-08"}, "IX-16": {"SF-09"}, "IX-12": {"SF-10"}, "IX-13": {"SF-11"},
+    }  # fmt: skip
