@@ -82,7 +82,7 @@ def recorded_models() -> Iterator[type[models.Model]]:
 
     for label in OUR_APPS:
         for model in apps.get_app_config(label).get_models(include_auto_created=True):
-            if model not in (AccessEvent, Change):
+            if model not in (AccessEvent, Change) and not model._meta.proxy:
                 yield model
 
 

@@ -1,12 +1,21 @@
-"""Configuration of the intake in Django admin: instruments and their permissions, medicines, rules."""
+"""Configuration of the intake in Django admin: instruments and their permissions, medicines and their classes, rules."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from clinic.admin import Guarded
+from intake.content_files import read
+from intake.facts.names import CLASSES
+from intake.flags import flags
+from intake.interactions import interactions
 from intake.models import Instrument, Medicine, RuleSetting
+from intake.rules import Rule
 
 
 @admin.register(Instrument)
@@ -29,22 +38,113 @@ class InstrumentAdmin(Guarded):
         obj.save(update_fields=Instrument.MUTABLE_COLUMNS)
 
 
+class MedicineForm(forms.ModelForm):
+    classes = forms.MultipleChoiceField(
+        choices=[(tag, read("facts.yaml")["classes"][tag]) for tag in CLASSES], required=False, widget=forms.CheckboxSelectMultiple,
+        help_text="Every medicine that carries this name is counted in these classes, whether somebody ticks them or not.",
+    )  # fmt: skip
+
+    class Meta:
+        model = Medicine
+        fields = ("name", "classes", "active")
+
+
 @admin.register(Medicine)
 class MedicineAdmin(Guarded):
     view_action, edit_action = "formulary.propose", "formulary.edit"
-    list_display = ("name", "classes", "active")
+    form = MedicineForm
+    list_display = ("name", "in_words", "active")
     list_filter = ("active",)
     search_fields = ("name",)
+    ordering = ("name",)
+
+    @admin.display(description="Classes")
+    def in_words(self, medicine: Medicine) -> str:
+        return ", ".join(read("facts.yaml")["classes"].get(tag, tag) for tag in medicine.classes)
 
 
-@admin.register(RuleSetting)
-class RuleSettingAdmin(Guarded):
-    """Rules and components switched on or off. Rows are only added; the latest one counts."""
+@dataclass(frozen=True)
+class Switch:
+    """Something reviewed that a clinic can switch off. `kept_on` is why it cannot; empty when it can."""
+
+    id: str
+    name: str
+    what: str
+    grade: str
+    source: str
+    checker: str | None
+    kept_on: str
+
+
+class SwitchForm(forms.ModelForm):
+    """One row of settings: what is switched, on or off, and why."""
+
+    rule_id = forms.ChoiceField()
+    reason = forms.CharField(min_length=10, max_length=300, widget=forms.Textarea(attrs={"rows": 3}))
+    switches: Mapping[str, Switch] = {}
+
+    class Meta:
+        model = RuleSetting
+        fields = ("rule_id", "enabled", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "rule_id" in self.fields:  # not on the page of a row that stands
+            self.fields["rule_id"].choices = [(row.id, f"{row.id} {row.name}") for row in self.switches.values()]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        switch = self.switches.get(data.get("rule_id", ""))
+        if switch and switch.kept_on and not data.get("enabled"):
+            raise forms.ValidationError(f"{switch.id} cannot be switched off: {switch.kept_on}")
+        return data
+
+
+class SwitchAdmin(Guarded):
+    """What there is, on or off, with the log of who switched what and why. Rows are only added; the latest one counts."""
 
     view_action, edit_action = "settings.propose", "settings.approve"
     list_display = ("rule_id", "enabled", "reason", "by", "at")
-    list_filter = ("enabled", "rule_id")
     fields = ("rule_id", "enabled", "reason")
+    change_list_template = "admin/switches.html"
+
+    def switches(self) -> Mapping[str, Switch]:
+        raise NotImplementedError
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).filter(rule_id__in=self.switches()).order_by("-id")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        bound = type("SwitchForm", (SwitchForm,), {"switches": self.switches()})
+        return super().get_form(request, obj, change=change, form=bound, **kwargs)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"rule_id": request.GET.get("rule_id", ""), "enabled": request.GET.get("enabled") != "0"}
+
+    def save_model(self, request: HttpRequest, obj: RuleSetting, form: Any, change: bool) -> None:
+        obj.by, obj.at = request.user, timezone.now()  # type: ignore[assignment]
+        obj.save()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        current = RuleSetting.objects.current()
+        rows = [
+            {"switch": switch, "enabled": current[id_].enabled if id_ in current else True}
+            for id_, switch in self.switches().items()
+        ]
+        return super().changelist_view(request, (extra_context or {}) | {"switches": rows})
+
+
+@admin.register(RuleSetting)
+class RuleSettingAdmin(SwitchAdmin):
+    """Safety flags and interactions."""
+
+    def switches(self) -> Mapping[str, Switch]:
+        return {rule.id: _switch(rule) for rule in (*flags().values(), *interactions().values())}
+
+
+def _switch(rule: Rule) -> Switch:
+    kept_on = "it may be critical, and critical rules always run." if rule.can_be_critical else ""
+    return Switch(rule.id, rule.name, rule.fires_if.text, rule.grade, rule.source, rule.checker, kept_on)

@@ -12,6 +12,7 @@ from intake.content_files import CONTENT, read, sha256
 from intake.facts.gather import Forms, Gathered, Person, gather
 from intake.facts.names import FACTS
 from intake.facts.reading import Filled
+from intake.formulary import Formulary
 from intake.level_of_care import LevelSuggestion, Need, rate_needs, suggest_level
 from intake.parameters import Parameters
 from intake.rules import Fired, Input, Undecided
@@ -19,19 +20,23 @@ from intake.scoring import Score
 
 __all__ = ["Evaluated", "Filled", "Person", "Settings", "draft_flags", "evaluate_episode", "fired_of"]
 
-CHECKED = ("facts.yaml", "flags.yaml", "interactions.yaml", "level_of_care.yaml", "instruments.yaml")
+CHECKED = ("facts.yaml", "flags.yaml", "interactions.yaml", "level_of_care.yaml", "instruments.yaml", "formulary.yaml")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the clinic has set: named numbers, and the rules that are switched off. Critical rules never are."""
+    """What the clinic has set: named numbers, the rules that are switched off (never a critical one), the formulary."""
 
     parameters: Parameters = field(default_factory=Parameters)
     off: frozenset[str] = frozenset()
     packet: tuple[str, ...] = ()
+    formulary: Formulary = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        return {"parameters": self.parameters.effective(), "off": sorted(self.off), "packet": list(self.packet)}
+        formulary = {name: sorted(classes) for name, classes in self.formulary.items()}
+        return {
+            "parameters": self.parameters.effective(), "off": sorted(self.off), "packet": list(self.packet), "formulary": formulary,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def fired_of(result: Mapping[str, Any]) -> tuple[Fired, ...]:
 
 def evaluate_episode(person: Person, forms: Forms, settings: Settings, at: datetime.datetime) -> Evaluated:
     """Everything, from the filled questionnaires by code; `at` is now, in the clinic's time zone."""
-    known = gather(person, forms, {*settings.packet, *forms}, settings.parameters, at)
+    known = gather(person, forms, {*settings.packet, *forms}, settings.parameters, at, settings.formulary)
     facts, inputs = dict(known.facts), _inputs(known, forms)
     crossing = interaction_rules.evaluate(facts, inputs, off=settings.off)
     facts |= dict(crossing.truths) | {"any_ix": interaction_rules.any_interaction(crossing.truths)}
@@ -107,7 +112,7 @@ def draft_flags(
     person: Person, forms: Forms, settings: Settings, at: datetime.datetime
 ) -> tuple[tuple[Fired, ...], frozenset[str], str]:
     """The flags that cannot wait for the submit, the rules that were looked at, and the content's hash."""
-    known = gather(person, forms, {*settings.packet, *forms}, settings.parameters, at)
+    known = gather(person, forms, {*settings.packet, *forms}, settings.parameters, at, settings.formulary)
     raised = safety_flags.evaluate(known.facts, _inputs(known, forms), off=settings.off, draft=True)
     looked_at = frozenset(rule.id for rule in safety_flags.flags().values() if rule.draft)
     return raised.fired, looked_at, content_hash()
@@ -122,7 +127,9 @@ def _inputs(known: Gathered, forms: Forms) -> dict[str, Sequence[Input]]:
             continue
         filled = forms.get(fact.instrument)
         origin = _origin(fact.instrument, filled)
-        shown[name] = (Input(name, fact.label, _said(value, fact.unit), origin),)
+        because = known.because.get(name)
+        said = f"{_said(value, fact.unit)}: {because}" if because else _said(value, fact.unit)
+        shown[name] = (Input(name, fact.label, said, origin),)
     return shown
 
 

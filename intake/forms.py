@@ -96,7 +96,8 @@ class Rows(LayoutObject):
 class SectionForm(forms.Form):
     """The questions of one section that apply now, in order, with what is stored.
 
-    `stored` are the answers of the draft, `versions` the state of each row the page shows. After is_valid() or not,
+    `stored` are the answers of the draft, `versions` the state of each row the page shows, `notes` a sentence under some
+    questions. After is_valid() or not,
     `answers` holds every answer that could be read, and `posted_versions` what the page had read.
     """
 
@@ -111,9 +112,10 @@ class SectionForm(forms.Form):
         versions: Mapping[Key, int],
         evaluation: Evaluation,
         draft: uuid.UUID | None = None,
+        notes: Mapping[Key, str] | None = None,
     ) -> None:
         super().__init__(data, initial={"draft": draft})
-        self.stored, self.versions, self.evaluation = stored, versions, evaluation
+        self.stored, self.versions, self.evaluation, self.notes = stored, versions, evaluation, notes or {}
         self.shown = frozenset(data.getlist("shown")) if data is not None else frozenset()
         self.parts = list(self._lay_out(section.children, ""))
         self.helper = FormHelper()
@@ -212,7 +214,7 @@ class SectionForm(forms.Form):
             "version": self.versions.get(key, 0),
             "number": item.prefix or "",
             "text": item.text,
-            "help": item.help,
+            "help": " ".join(filter(None, (item.help, self.notes.get(key)))),
             "options": _options(item),
             "selected": list(posted.raw) if kind == "multi" else posted.raw[0] if posted.raw else "",
             "value": posted.raw[0] if posted.raw else "",

@@ -271,8 +271,9 @@ class Flag(ClinicalModel):
 
 
 class MedicineQuerySet(models.QuerySet):
-    def listed(self) -> Self:
-        return self.filter(active=True).order_by("name")
+    def formulary(self) -> dict[str, list[str]]:
+        """Every medicine in use with its classes."""
+        return dict(self.filter(active=True).order_by("name").values_list("name", "classes"))
 
 
 class Medicine(models.Model):
@@ -309,6 +310,7 @@ class RuleSetting(Immutable):
 
     class Meta:
         indexes = [models.Index(fields=["rule_id", "-id"], name="rule_setting_latest")]
+        verbose_name, verbose_name_plural = "rule setting", "rules: flags and interactions"
 
     def __str__(self) -> str:
         return f"{self.rule_id}: {'on' if self.enabled else 'off'}"

@@ -11,7 +11,7 @@ from clinic.models import ClinicalModel, Episode, User
 from clinic.models.patients import ClinicalQuerySet
 from clinic.models.people import Discipline
 from clinic.models.record import Immutable
-from intake.models import Assessment
+from intake.models import Assessment, RuleSetting
 
 
 class PlanQuerySet(ClinicalQuerySet):
@@ -217,3 +217,11 @@ class Signature(Immutable, ClinicalModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["signed_plan", "meaning"], name="one_signature_per_meaning")]
+
+
+class ComponentSetting(RuleSetting):
+    """The same rows of settings, for components of the library; their ids never meet those of rules."""
+
+    class Meta:
+        proxy = True
+        verbose_name, verbose_name_plural = "component setting", "components of the plan"

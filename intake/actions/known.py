@@ -8,7 +8,7 @@ from intake import answers as typed
 from intake.answers import Key, State
 from intake.branching import evaluate
 from intake.evaluation import Filled, Person, Settings
-from intake.models import Answer, Response, RuleSetting
+from intake.models import Answer, Medicine, Response, RuleSetting
 from intake.packet import packet
 from intake.parameters import Parameters
 from intake.responses import from_response
@@ -22,11 +22,11 @@ def lock_episode(episode: Episode) -> Episode:
 
 
 def effective_settings() -> Settings:
-    """What the clinic has set by now: numbers, rules switched off, and the questionnaires of its intake. One query."""
+    """What the clinic has set by now: numbers, rules switched off, the questionnaires of its intake, its formulary."""
     rows = RuleSetting.objects.current()
     values = {rule_id: row.values["value"] for rule_id, row in rows.items() if "value" in row.values}
     off = frozenset(rule_id for rule_id, row in rows.items() if not row.enabled)
-    return Settings(Parameters(values=values), off, tuple(packet()))
+    return Settings(Parameters(values=values), off, tuple(packet()), Medicine.objects.formulary())
 
 
 def person(episode: Episode) -> Person:

@@ -4,10 +4,12 @@ import datetime
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 
 from intake.facts import kratom
 from intake.facts.names import CLASSES, FACTS, INSTRUMENTS, SCORED, medicine_names
 from intake.facts.reading import Filled, both, either
+from intake.formulary import Formulary, classes_of
 from intake.parameters import Parameters
 from intake.scoring import Score, score, score_definitions
 
@@ -25,17 +27,28 @@ class Person:
 
 @dataclass(frozen=True)
 class Gathered:
-    """facts: every fact by name. bounds: for partly known facts the highest value still possible. scores: by code."""
+    """facts: every fact by name. bounds: for partly known facts the highest value still possible. scores: by code.
+
+    because: for a class of medicines the medicines that gave it.
+    """
 
     facts: dict[str, object]
     bounds: dict[str, object]
     scores: dict[str, Score]
+    because: dict[str, str]
 
 
 Forms = Mapping[str, Filled]
 
 
-def gather(person: Person, forms: Forms, packet: Collection[str], parameters: Parameters, at: datetime.datetime) -> Gathered:
+def gather(
+    person: Person,
+    forms: Forms,
+    packet: Collection[str],
+    parameters: Parameters,
+    at: datetime.datetime,
+    formulary: Formulary = MappingProxyType({}),
+) -> Gathered:
     """Every fact, from the filled questionnaires by code. packet: the questionnaires that are expected of this person."""
     scores = dict(_scores(person, forms, parameters))
     facts: dict[str, object] = dict.fromkeys(FACTS)
@@ -44,7 +57,8 @@ def gather(person: Person, forms: Forms, packet: Collection[str], parameters: Pa
     facts |= {f"incomplete_{code}": code in packet and not _complete(code, forms, scores) for code in SCORED}
     if "kuh" in forms:
         facts |= kratom.facts(forms["kuh"], parameters, at)
-    facts |= _medicines(forms.get("medicines"))
+    tagged = _tagged(forms.get("medicines"), formulary)
+    facts |= _medicines(forms.get("medicines"), tagged)
     facts |= _substances(forms.get("substances"), facts)
     facts |= _alcohol(forms.get("auditc"), scores, parameters, at)
     facts |= _scored(forms, scores)
@@ -55,7 +69,7 @@ def gather(person: Person, forms: Forms, packet: Collection[str], parameters: Pa
     facts |= _liver_and_heart(forms.get("medhx"), facts)
     facts |= _social(forms.get("social"))
     facts |= _strengths(forms.get("strengths"))
-    return Gathered(facts, _bounds(facts, scores, forms), scores)
+    return Gathered(facts, _bounds(facts, scores, forms), scores, _because(tagged))
 
 
 def _scores(person: Person, forms: Forms, parameters: Parameters) -> Iterator[tuple[str, Score]]:
@@ -100,20 +114,46 @@ def _scored(forms: Forms, scores: Mapping[str, Score]) -> dict[str, object]:
     return facts
 
 
-def _medicines(filled: Filled | None) -> dict[str, object]:
-    """Classes and named medicines. With no list at all everything about medicines is unknown."""
+@dataclass(frozen=True)
+class Tagged:
+    """One medicine with the classes somebody ticked (None: not answered) and those the formulary lists for its name."""
+
+    name: str
+    ticked: frozenset[str] | None
+    listed: frozenset[str]
+
+
+def _tagged(filled: Filled | None, formulary: Formulary) -> list[Tagged]:
+    if filled is None:
+        return []
+    names = {row: filled.text("medicines.name", row) or "" for row in filled.rows("medicines")}
+    return [Tagged(name, filled.codes("medicines.classes", row), classes_of(name, formulary)) for row, name in names.items()]
+
+
+def _because(tagged: list[Tagged]) -> dict[str, str]:
+    """Which medicine gave a class, and whether somebody ticked it or the formulary says so."""
+    because: dict[str, list[str]] = {}
+    for medicine in tagged:
+        for tag in medicine.listed | (medicine.ticked or frozenset()):
+            ticked = medicine.ticked is not None and tag in medicine.ticked
+            because.setdefault(f"medclass_{tag}", []).append(medicine.name if ticked else f"{medicine.name} (formulary)")
+    return {fact: ", ".join(names) for fact, names in because.items()}
+
+
+def _medicines(filled: Filled | None, tagged: list[Tagged]) -> dict[str, object]:
+    """Classes and named medicines. With no list at all everything about medicines is unknown.
+
+    A class is there when it is ticked or the formulary lists it; it is absent only where somebody has answered for every medicine.
+    """
     if filled is None:
         return {}
-    any_ = filled.yes("any_medicines")
-    rows = list(filled.rows("medicines"))
-    any_ = True if rows else any_
+    any_ = True if tagged else filled.yes("any_medicines")
     facts: dict[str, object] = {"any_meds": any_, "loperamide_mg_day": filled.number("loperamide_mg_day")}
-    tagged = [filled.codes("medicines.classes", row) for row in rows]
-    names = [(filled.text("medicines.name", row) or "").casefold() for row in rows]
-    known = any_ is not None and (not any_ or bool(rows))
+    names = [medicine.name.casefold() for medicine in tagged]
+    known = any_ is not None and (not any_ or bool(tagged))
     for tag in CLASSES:
-        found = any(tags is not None and tag in tags for tags in tagged)
-        open_ = not known or any(tags is None for tags in tagged)
+        found = any(tag in medicine.listed or (medicine.ticked is not None and tag in medicine.ticked) for medicine in tagged)
+        open_ = not known or any(medicine.ticked is None for medicine in tagged)
         facts[f"medclass_{tag}"] = True if found else None if open_ else False
     for medicine in ("bupropion", "tramadol", "quetiapine"):
         found = any(name in text for name in medicine_names()[medicine] for text in names)

@@ -16,8 +16,9 @@ from intake import actions
 from intake.answers import Answer, Key, State, from_json, to_words
 from intake.branching import evaluate
 from intake.forms import Question, Rows, SectionForm, id_of, name_of
+from intake.formulary import notes
 from intake.models import Answer as Row
-from intake.models import Instrument, Response
+from intake.models import Instrument, Medicine, Response
 from intake.packet import may_rate, packet
 from intake.questionnaire import Item
 from intake.views.flags import safety
@@ -74,7 +75,15 @@ class Page:
             versions={key: row.version for key, row in self.rows.items()},
             evaluation=self.evaluation,
             draft=self.draft.public_id if self.draft else None,
+            notes=self._notes(),
         )
+
+    def _notes(self) -> dict[Key, str]:
+        """Under the classes of each medicine: what the formulary lists for it."""
+        names = {row: to_words(answer) for (item, row), answer in self.stored.items() if item == "medicines.name"}
+        if not names:
+            return {}
+        return {("medicines.classes", row): note for row, note in notes(names, Medicine.objects.formulary()).items()}
 
     def show(self) -> HttpResponse:
         return self.render(self.form())

@@ -1,4 +1,7 @@
-"""Load the questionnaires of intake/content/ as immutable versions. A released version never changes: its hash is checked."""
+"""Load the questionnaires of intake/content/ as immutable versions, and the medicines of its formulary that are not there yet.
+
+A released version never changes: its hash is checked. A medicine that is there is the administrators' and stays as it is.
+"""
 
 from typing import Any
 
@@ -9,7 +12,8 @@ from clinic.cleaning import load_json
 from clinic.transaction import set_actor
 from intake.content_files import CONTENT, ContentError
 from intake.content_files import questionnaire as released
-from intake.models import Instrument
+from intake.formulary import shipped
+from intake.models import Instrument, Medicine
 from intake.packet import packet
 from intake.scoring import score_definitions
 
@@ -23,9 +27,12 @@ class Command(BaseCommand):
         try:
             score_definitions()
             loaded = sum(self._load(code) for code in packet())
+            known = set(Medicine.objects.values_list("name", flat=True))
+            new = [Medicine(name=name, classes=list(classes)) for name, classes in shipped().items() if name not in known]
+            Medicine.objects.bulk_create(new)
         except (ContentError, ValueError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{loaded} questionnaires loaded, {len(packet()) - loaded} were there already.")
+        self.stdout.write(f"{loaded} questionnaires and {len(new)} medicines loaded; the others were there already.")
 
     def _load(self, code: str) -> bool:
         """True when this version was not there yet. The new version becomes the active one."""

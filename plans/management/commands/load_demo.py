@@ -76,7 +76,7 @@ def _staff(role: str, program: Program, name: str = "") -> User:
     if user is None:
         user = User.objects.create_user(
             username, f"{username}@example.org", PASSWORD, first_name=first, last_name=last, discipline=discipline,
-            credential=credential, is_staff=role in ("sys_admin", "content_editor"),
+            credential=credential, is_staff=role in ("sys_admin", "content_editor", "supervisor"),
         )  # fmt: skip
     Membership.objects.get_or_create(user=user, program=program, role=role)
     return user
