@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from intake.questionnaire import Item
 
 MAX_DIGITS = 15
+PARTIAL_DATE = re.compile(r"(?!0000)[0-9]{4}(-(0[1-9]|1[0-2]))?", re.ASCII)
 
 
 class State(StrEnum):
@@ -101,7 +102,7 @@ def posted_value(value: Value) -> str:
         case Coding():
             return value.code
         case datetime.datetime():
-            return value.strftime("%Y-%m-%dT%H:%M")
+            return value.isoformat(timespec="auto" if value.second or value.microsecond else "minutes")
         case datetime.date() | datetime.time():
             return value.isoformat()
     return str(value)
@@ -143,6 +144,9 @@ def _integer(item: "Item", text: str) -> int:
 
 
 def _decimal(item: "Item", text: str) -> Decimal:
+    if re.fullmatch(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", text, re.ASCII):  # a thousand to one reader, one to another
+        whole, fraction = text.replace(",", ""), text.replace(",", ".")
+        raise AnswerProblem(f"Please write the number without a comma: {whole}, or {fraction} for a fraction.")
     plain = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
     try:
         if not re.fullmatch(r"[+-]?[0-9]*\.?[0-9]+", plain, re.ASCII) or len(plain) > MAX_DIGITS:
@@ -153,7 +157,7 @@ def _decimal(item: "Item", text: str) -> Decimal:
 
 
 def _date(text: str) -> Value:
-    if re.fullmatch(r"[0-9]{4}(-(0[1-9]|1[0-2]))?", text, re.ASCII):
+    if PARTIAL_DATE.fullmatch(text):
         return PartialDate(text)
     try:
         return datetime.date.fromisoformat(text)
@@ -163,6 +167,8 @@ def _date(text: str) -> Value:
 
 def _moment(text: str) -> datetime.datetime:
     try:
+        if ":" not in text:  # a day alone is not midnight
+            raise ValueError
         return datetime.datetime.fromisoformat(text)
     except ValueError:
         raise AnswerProblem("Please write a date and a time, e.g. 2026-11-23T14:30.") from None
@@ -310,7 +316,7 @@ def _from_fhir(item: "Item", data: Mapping[str, Any]) -> Value:
         case "valueDecimal":
             return Decimal(str(value))
         case "valueDate":
-            return datetime.date.fromisoformat(value) if len(value) == 10 else PartialDate(value)
+            return PartialDate(value) if PARTIAL_DATE.fullmatch(value) else datetime.date.fromisoformat(value)
         case "valueDateTime":
             return datetime.datetime.fromisoformat(value)
         case "valueTime":
