@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from clinic.models import Episode, User
 from clinic.permissions import Refused, requires
-from clinic.views.reach import about, open_episode, within
+from clinic.views.reach import about, in_full, open_episode, within
 from intake import actions
 from intake.forms import AcknowledgeForm
 from intake.models import Flag
@@ -21,6 +21,9 @@ def safety(user: User, episode: Episode, *, brief: bool = False) -> dict[str, An
     Whole are the open ones, `folded` those that somebody has acknowledged. `brief`, above a form: only the critical ones are whole.
     """
     standing = list(Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by"))
+    if not in_full(user, "scores.view", episode):
+        for flag in standing:
+            flag.proof = {}  # the minimum is the flag and its action, not the answers it rests on
     opened = [flag for flag in standing if flag.status == Flag.Status.OPEN]
     critical = [flag for flag in opened if flag.severity == Flag.Severity.CRITICAL]
     whole = critical if brief else opened

@@ -473,6 +473,15 @@ def test_a_critical_flag_is_acknowledged_by_a_clinician_in_words(house: House) -
     assert (flag.status, flag.acknowledged_by) == ("acknowledged", house.staff["nurse"])
 
 
+@pytest.mark.parametrize(("role", "reads"), [("intake", False), ("peer", False), ("case_manager", True), ("nurse", True)])
+def test_a_flag_and_what_to_do_are_for_all_the_answers_it_rests_on_for_those_who_read_scores(house: House, role: str, reads: bool) -> None:
+    save(house.staff["nurse"], house.mine, "phq9", {"9": DAYS[1]})
+    client = client_of(house.staff[role])
+    page = words(client.get(page_of("chart", house.mine)).content.decode())
+    assert standing(house.mine)["SF-04"].action in page
+    assert ("What would clear it" in page) is reads
+
+
 def test_a_flag_of_another_patient_is_not_found(house: House) -> None:
     save(house.staff["intake"], house.other, "phq9", {"9": DAYS[1]})
     flag = standing(house.other)["SF-04"]
