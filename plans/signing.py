@@ -16,6 +16,7 @@ from intake.actions import lock_episode
 from intake.content_files import sha256 as content_sha256
 from intake.models import Assessment, Flag, Instrument
 from intake.responses import said
+from intake.rules import Fired
 from plans import document, thread, tree
 from plans.components import content_hash, unreviewed
 from plans.models import Deferral, Plan, Signature, SignedPlan
@@ -132,7 +133,10 @@ def plan_document(plan: Plan, roots: list[tree.Node]) -> dict[str, Any]:
         "scores": result["scores"],
         "needs": result["needs"],
         "level": result["level"],
-        "flags": [_flag(flag) for flag in Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by")],
+        "flags": [
+            *(_flag(flag) for flag in Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by")),
+            *(_caution(rule) for rule in tree.cautions(plan)),
+        ],
         "suggestions": [_suggestion(row) for row in plan.components.filter(removed=False).order_by("pk")],
         "undecided": plan.undecided,
         "problems": [_problem(node) for node in roots],
@@ -178,6 +182,13 @@ def _flag(flag: Flag) -> dict[str, Any]:
         "action": flag.action, "status": flag.get_status_display(),
         "acknowledged_by": str(flag.acknowledged_by) if flag.acknowledged_by else None, "acknowledged_at": flag.acknowledged_at,
         "action_taken": flag.action_taken,
+    }  # fmt: skip
+
+
+def _caution(rule: Fired) -> dict[str, Any]:
+    return {
+        "rule": rule.rule_id, "name": rule.name, "severity": rule.severity, "message": rule.message, "action": rule.action,
+        "status": "Follows from the plan", "acknowledged_by": None, "acknowledged_at": None, "action_taken": "",
     }  # fmt: skip
 
 

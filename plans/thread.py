@@ -5,6 +5,7 @@ signature; clinical findings (PV-1, 4, 6) take a documented reason and never sto
 """
 
 import datetime
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -120,6 +121,11 @@ class Gap:
     sentence: str
     anchor: tuple[str, str]
     subject: str = ""  # what a Deferral of this finding must carry as its subject
+
+    @property
+    def mark(self) -> str:
+        """Names the gap in an address without saying what it is."""
+        return hashlib.sha256(f"{self.rule} {self.subject}".encode()).hexdigest()[:16]
 
 
 def gaps(plan: PlanView) -> tuple[Gap, ...]:

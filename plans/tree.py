@@ -6,9 +6,12 @@ from typing import Any
 
 from django.utils import timezone
 
+from intake.evaluation import fired_of
 from intake.models import Flag
+from intake.rules import Fired
 from plans import thread
 from plans.models import Component, Deferral, Goal, Intervention, Objective, Plan, PlanRow, Problem
+from plans.suggest import plan_rules
 
 
 @dataclass
@@ -45,7 +48,10 @@ def plan_view(plan: Plan, roots: list[Node]) -> thread.PlanView:
     return thread.PlanView(
         today=timezone.localdate(),
         problems=tuple(_problem(node) for node in roots),
-        flags=tuple(_flag(flag) for flag in Flag.objects.filter(episode_id=plan.episode_id).standing()),
+        flags=(
+            *(_flag(flag) for flag in Flag.objects.filter(episode_id=plan.episode_id).standing()),
+            *(thread.Flag(rule.rule_id, rule.name, rule.severity) for rule in cautions(plan)),
+        ),
         decisions=tuple(
             thread.Decision(row.component_id, row.decision == Component.Decision.ACCEPTED) for row in plan.components.all()
         ),
@@ -57,6 +63,12 @@ def plan_view(plan: Plan, roots: list[Node]) -> thread.PlanView:
         patient_signature_reason=plan.patient_signature_reason,
         settings=thread.Settings(plan.episode.program.review_days, plan.episode.program.patient_signature_required),
     )
+
+
+def cautions(plan: Plan) -> tuple[Fired, ...]:
+    """The rules that look at the plan itself: IX-15 while DTX-04 is suggested or in the plan and not declined."""
+    in_plan = {row.component_id for row in plan.components.exclude(decision=Component.Decision.DECLINED)}
+    return plan_rules(plan.assessment.facts, fired_of(plan.assessment.result), in_plan)
 
 
 def _id(part: PlanRow) -> str:

@@ -54,6 +54,7 @@ def workbench(user: User, episode: Episode, standing: Plan, edits: bool) -> dict
         "roots": roots,
         "tiers": [] if minimum else [(Component.Tier(tier).label, rows) for tier, rows in tree.by_tier(components).items() if rows],
         "findings": [finding for finding in found if finding.title not in titles] if edits and not minimum else [],
+        "cautions": () if minimum else tree.cautions(standing),
         "gaps": [] if minimum else [_gap(episode, standing, gap, roots) for gap in gaps],
         "stopped": thread.stops(gaps),
         "undecided": [] if minimum else standing.undecided,
@@ -71,7 +72,7 @@ def _gap(episode: Episode, standing: Plan, gap: thread.Gap, roots: list[tree.Nod
         url = reverse("details", kwargs=at) + f"#id_{part_id}"
     else:
         url = "#components"
-    reason = "" if gap.stops else reverse("give_reason", kwargs=at | {"rule": gap.rule, "subject": gap.subject or "-"})
+    reason = "" if gap.stops else reverse("give_reason", kwargs=at | {"finding": gap.mark})
     return {"rule": gap.rule, "stops": gap.stops, "sentence": gap.sentence, "url": url, "reason_url": reason}
 
 
@@ -170,27 +171,30 @@ def details(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
             return redirect("plan", episode_id=episode.public_id)
         except Stale as stale:
             standing, status = stale.current, CONFLICT
-    return _form_page(request, episode, standing, form, "Review, discharge and signatures", status)
+    return _form_page(request, episode, standing, form, "Review, discharge and signatures", status=status)
 
 
 @requires("plan.edit")
-def give_reason(request: HttpRequest, episode_id: uuid.UUID, rule: str, subject: str) -> HttpResponse:
+def give_reason(request: HttpRequest, episode_id: uuid.UUID, finding: str) -> HttpResponse:
     """A clinical finding the plan does not answer takes a documented reason."""
     episode, standing = open_plan(request, episode_id)
     rights.check_shapes(request.user, episode)  # type: ignore[arg-type]
-    if thread.STOPS.get(rule, True):
+    open_gaps = thread.gaps(tree.plan_view(standing, tree.read(standing)))
+    gap = next((gap for gap in open_gaps if gap.mark == finding and not gap.stops), None)
+    if gap is None:
         raise Http404
-    subject = "" if subject == "-" else subject
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        actions.give_reason(by=request.user, plan=standing, rule=rule, subject=subject, reason=form.cleaned_data["reason"])  # type: ignore[arg-type]
+        actions.give_reason(by=request.user, plan=standing, rule=gap.rule, subject=gap.subject, reason=form.cleaned_data["reason"])  # type: ignore[arg-type]
         return redirect("plan", episode_id=episode.public_id)
-    return _form_page(request, episode, standing, form, f"Why {subject or 'this finding'} is not answered by the plan")
+    return _form_page(request, episode, standing, form, "Why a finding is not answered", text=gap.sentence)
 
 
-def _form_page(request: HttpRequest, episode: Episode, standing: Plan, form: Any, title: str, status: int = 200) -> HttpResponse:
+def _form_page(
+    request: HttpRequest, episode: Episode, standing: Plan, form: Any, title: str, *, status: int = 200, text: str = ""
+) -> HttpResponse:
     context = about(request.user, episode) | {  # type: ignore[arg-type]
-        "plan": standing, "form": form, "title": title, "button": "Save", "conflict": status == CONFLICT,
+        "plan": standing, "form": form, "title": title, "text": text, "button": "Save", "conflict": status == CONFLICT,
         "current": standing if status == CONFLICT else None,
     }  # fmt: skip
     return render(request, "plans/form.html", context, status=UNREADABLE if form.errors else status)

@@ -42,7 +42,7 @@ def sign(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     context = about(request.user, episode) | safety(request.user, episode) | {  # type: ignore[arg-type]
         "plan": plan, "roots": roots, "gaps": gaps, "form": form, "problem": problem,
         "accepted": plan.components.filter(decision="accepted").order_by("pk"),
-        "deferrals": plan.deferrals.all(),
+        "deferrals": plan.deferrals.all(), "cautions": tree.cautions(plan),
     }  # fmt: skip
     return render(request, "plans/sign.html", context, status=CONFLICT if problem else UNREADABLE if form.errors else 200)
 

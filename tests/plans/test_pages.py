@@ -14,12 +14,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import AccessEvent, Disclosure, Episode, Program
+from plans import signing, tree
 from plans.models import Component, Goal, Intervention, Plan, Problem, Signature, SignedPlan
+from plans.thread import Gap
 from tests.clinic.test_access import logged_in
 from tests.clinic.test_pages import client_of, page_of, words
 from tests.intake.test_actions import fill
 from tests.people import PASSWORD, House, make_house
 from tests.plans.test_actions import GOAL, WORDS, add, begin, component, decide, details, draft, outline, sign, submitted, whole
+from tests.plans.test_actions import gaps as open_gaps
 
 SOON = timezone.localdate() + datetime.timedelta(days=28)
 
@@ -244,13 +247,34 @@ def test_a_reason_is_for_clinical_findings_and_not_for_missing_documentation(hou
     plan = draft(house)
     client = client_of(house.staff["nurse"])
     page = client.get(at("plan", house.mine)).content.decode()
-    mending = at("give_reason", house.mine, rule="PV-1", subject="SF-06")
+    mending = at("give_reason", house.mine, finding=Gap("PV-1", False, "", ("flag", "SF-06"), "SF-06").mark)
     assert mending in page
+    shown = client.get(mending).content.decode()
+    assert "SF-06 (Overdose risk) is not answered yet" in shown
+    assert "SF-06" not in mending and "SF-06" not in shown.partition("</title>")[0]  # an address and a title say nothing about anybody
     assert client.post(mending, {"reason": "no"}).status_code == 422
     assert client.post(mending, {"reason": "Has a kit at home"}).status_code == 302
     assert list(plan.deferrals.values_list("rule", "subject", "reason")) == [("PV-1", "SF-06", "Has a kit at home")]
-    for rule in ("PV-2", "PV-7", "PV-99"):
-        assert client.post(at("give_reason", house.mine, rule=rule, subject="-"), {"reason": "Because"}).status_code == 404
+    missing = [gap.mark for gap in open_gaps(plan) if gap.stops]
+    for finding in (*missing, "no-such-finding"):
+        assert client.post(at("give_reason", house.mine, finding=finding), {"reason": "Because"}).status_code == 404
+
+
+def test_a_caution_of_the_plan_itself_is_shown_until_what_calls_for_it_is_declined(house: House) -> None:
+    """IX-15 looks at the plan: buprenorphine is suggested for V3, so its start gate is said on the page, the signing page and on paper."""
+    plan = whole(house, "V3")
+    client = logged_in(house.staff["prescriber"])
+    gate = "Starting buprenorphine too early can precipitate withdrawal."
+    assert gate in read(client.get(at("plan", house.mine)))
+    assert gate in read(client.get(at("sign", house.mine)))
+    said = signing.plan_document(plan, tree.read(plan))["flags"]
+    assert [flag["rule"] for flag in said if flag["status"] == "Follows from the plan"] == ["IX-15"]
+    assert "IX-15" not in [gap.subject for gap in open_gaps(plan)]  # reconciling the medicines answers it
+    decide(house.staff["prescriber"], plan, "MED-04", "declined", reason="No list to reconcile")
+    assert "IX-15" in [gap.subject for gap in open_gaps(plan)]
+    decide(house.staff["prescriber"], plan, "DTX-04", "declined", reason="She does not want it")
+    assert gate not in read(client.get(at("plan", house.mine)))
+    assert "IX-15" not in [gap.subject for gap in open_gaps(plan)]
 
 
 def test_parts_of_another_patients_plan_are_not_found(house: House) -> None:
@@ -393,7 +417,7 @@ def test_no_title_and_no_address_of_the_plan_says_who(house: House) -> None:
     pages = [
         at("plan", house.mine), at("details", house.mine), at("add_component", house.mine), at("add_part", house.mine, kind="problem"),
         at("edit_part", house.mine, kind="goal", part_id=Goal.objects.get().public_id), decision(plan, "DTX-05"),
-        at("give_reason", house.mine, rule="PV-6", subject="-"), at("sign", house.mine),
+        at("sign", house.mine),
     ]  # fmt: skip
     seen = [(address, client.get(address)) for address in pages]
     sign(house.staff["prescriber"], plan)
