@@ -1,0 +1,161 @@
+"""Every page of the demo clinic, in light and dark, wide and narrow: axe finds nothing, and nothing sticks out sideways."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core.management import call_command
+from django.urls import reverse
+from playwright.sync_api import BrowserContext, Page
+
+from clinic.accounts import DEMO_SUFFIX
+from clinic.checks import patterns
+from clinic.models import Episode, User
+from intake.models import Flag, Instrument
+from plans.models import Plan
+from plans.thread import gaps
+from plans.tree import plan_view, read
+from tests.clinic.test_access import logged_in
+
+pytestmark = pytest.mark.browser
+SCHEMES = {"light": (1280, 900), "dark": (390, 844)}
+NO_PAGE = {
+    "front_door": "leads on to the page a role begins with",
+    "first_visit": "there is staff already; see test_first_visit",
+    "healthz": "for machines",
+    "readyz": "for machines",
+    "add_finding": "is posted to",
+    "certify": "is posted to",
+    "plan_start": "is posted to",
+    "plan_pdf": "a PDF; see tests/plans/test_pdf.py",
+    "account_reset_password_from_key": "needs a key from a letter; see tests/clinic/test_accounts.py",
+    "mfa_authenticate": "met between password and page",
+    "mfa_reauthenticate": "met by who has an authenticator",
+    "mfa_deactivate_totp": "met by who has an authenticator",
+    "mfa_view_recovery_codes": "met by who has an authenticator",
+    "mfa_generate_recovery_codes": "met by who has an authenticator",
+    "mfa_download_recovery_codes": "a text file",
+}
+STICKS_OUT = """() => document.documentElement.scrollWidth <= window.innerWidth ? [] : [...document.querySelectorAll("body *")]
+    .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1)
+    .map(element => element.outerHTML.slice(0, 90)).slice(0, 5)"""
+ADMIN = {  # who sees which table of the configuration
+    "sys-admin": ("clinic_user", "clinic_program", "intake_medicine"),
+    "content-editor": ("intake_medicine", "intake_instrument"),
+    "supervisor": ("intake_instrument", "intake_rulesetting", "plans_componentsetting"),
+}
+
+
+@dataclass
+class Demo:
+    """Four people of the demo clinic, each at another stage."""
+
+    filling: Episode
+    submitted: Episode
+    planning: Episode
+    signed: Episode
+
+
+@pytest.fixture
+def demo(served: Any, settings: Any) -> Demo:
+    settings.DEMO = True
+    call_command("load_demo", stdout=io.StringIO())
+    named = {episode.patient.legal_first_name: episode for episode in Episode.objects.select_related("patient")}
+    return Demo(filling=named["Marcus"], submitted=named["Maya"], planning=named["Jordan"], signed=named["Denise"])
+
+
+def places(demo: Demo) -> Iterator[tuple[str, str, str]]:
+    """(role, url name, address): every page, every section of every questionnaire, every form of a plan."""
+    plan = Plan.objects.get(episode=demo.planning)
+    problem = plan.problems.first()
+    flag = Flag.objects.filter(episode=demo.filling, status=Flag.Status.OPEN).first()
+    finding = next(gap.mark for gap in gaps(plan_view(plan, read(plan))) if not gap.stops)
+    assert problem and flag
+
+    def at(role: str, name: str, episode: Episode | None = None, **kwargs: Any) -> tuple[str, str, str]:
+        return role, name, reverse(name, kwargs=kwargs | ({"episode_id": episode.public_id} if episode else {}))
+
+    yield at("nurse", "caseload")
+    yield at("nurse", "search")
+    yield at("intake", "register")
+    yield at("intake", "demographics", demo.signed)
+    yield at("case-manager", "care_team", demo.signed)
+    yield at("supervisor", "trail", demo.signed)
+    for role, episode in (("nurse", demo.filling), ("intake", demo.submitted), ("counsellor", demo.planning)):
+        yield at(role, "intake", episode)
+        yield at(role, "chart", episode)
+    for role in ("peer", "case-manager", "prescriber"):
+        yield at(role, "chart", demo.signed)
+    yield at("nurse", "review", demo.filling)
+    for instrument in Instrument.objects.filter(active=True):
+        for number, _ in enumerate(instrument.questionnaire.sections(), 1):
+            yield at("nurse", "section", demo.filling, code=instrument.code, number=number)
+    for role in ("nurse", "peer"):
+        yield at(role, "assessment", demo.submitted)
+        yield at(role, "plan", demo.planning)
+    yield at("nurse", "acknowledge", demo.filling, flag_id=flag.public_id)
+    for episode in (demo.submitted, demo.filling):
+        yield at("prescriber", "plan", episode)
+    yield at("prescriber", "add_component", demo.planning)
+    for component in plan.components.order_by("pk")[:2]:
+        yield at("prescriber", "decide", demo.planning, component_id=component.public_id)
+    yield at("prescriber", "details", demo.planning)
+    yield at("prescriber", "give_reason", demo.planning, finding=finding)
+    yield at("prescriber", "add_part", demo.planning, kind="problem")
+    yield at("prescriber", "add_part", demo.planning, kind="goal", parent_id=problem.public_id)
+    yield at("prescriber", "edit_part", demo.planning, kind="problem", part_id=problem.public_id)
+    yield at("prescriber", "sign", demo.planning)
+    yield at("prescriber", "versions", demo.signed)
+    yield at("prescriber", "signed_plan", demo.signed, number=1)
+    for name in ("reauthenticate", "change_password", "logout"):
+        yield at("nurse", f"account_{name}")
+    yield at("nurse", "mfa_index")
+    yield at("nurse", "mfa_activate_totp")
+    for name in ("login", "reset_password", "reset_password_done"):
+        yield at("", f"account_{name}")
+    for role, tables in ADMIN.items():
+        yield at(role, "admin:index")
+        for table in tables:
+            yield at(role, f"admin:{table}_changelist")
+    yield "nurse", "404", "/nowhere/"
+    yield "sys-admin", "403", reverse("caseload")
+
+
+def test_every_page_of_the_urls_is_looked_at_or_says_why_not(demo: Demo) -> None:
+    named = {pattern.name for _, pattern in patterns()}
+    looked_at = {name for _, name, _ in places(demo) if name in named}
+    assert looked_at | set(NO_PAGE) == named
+    assert not looked_at & set(NO_PAGE)
+
+
+def enter(context: BrowserContext, url: str, role: str) -> None:
+    """The browser is logged in as this person of the demo clinic, identity just confirmed."""
+    context.clear_cookies()
+    if role:
+        client = logged_in(User.objects.get(username=f"{role}{DEMO_SUFFIX}"))
+        context.add_cookies([{"name": key, "value": morsel.value, "url": url} for key, morsel in client.cookies.items()])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_page_is_accessible_and_fits(page: Page, demo: Demo, served: Any, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size(dict(zip(("width", "height"), SCHEMES[scheme], strict=True)))  # type: ignore[arg-type]
+    axe, found, inside = Axe(), [], ""
+    for role, name, address in places(demo):
+        if role != inside:
+            enter(page.context, served.url, role)
+            inside = role
+        response = page.goto(address)
+        assert response is not None
+        shown = page.url.removeprefix(served.url)
+        if shown != address or response.status != {"404": 404, "403": 403}.get(name, 200):
+            found.append(f"{name} as {role}: {response.status} at {shown} instead of {address}")
+        if wide := page.evaluate(STICKS_OUT):
+            found.append(f"{name} as {role} {address}: wider than the window: {wide}")
+        for violation in axe.run(page).response["violations"]:
+            nodes = "; ".join(node["html"][:140] for node in violation["nodes"][:3])
+            found.append(f"{name} as {role} {address}: {violation['id']}: {nodes}")
+    assert not found, "\n".join(found)
