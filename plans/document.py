@@ -30,7 +30,7 @@ REQUIRED = (
     "scores",  # [{code, name, total, band, text}]
     "needs",  # [{id, name, rating, text}]
     "level",  # {level, label, rule, text}
-    "flags",  # [{rule, name, severity, message, action, status, acknowledged_by, acknowledged_at}]
+    "flags",  # [{rule, name, severity, message, action, status, acknowledged_by, acknowledged_at, action_taken}]
     "suggestions",  # [{component_id, name, tier, because, contraindication, contra_now, cite, grade, decision, reason, note, hold}]
     "undecided",  # [{component_id, name, ask}]
     "problems",  # [{title, source, goals: [{text, patient_words, measure, baseline, target, target_date, objectives: [...]}]}]

@@ -154,7 +154,8 @@ def _flag(flag: dict[str, Any], zone: ZoneInfo) -> dict[str, str]:
     by, at = flag.get("acknowledged_by"), flag.get("acknowledged_at")
     acknowledged = f"Acknowledged by {by}, {_time(at, zone)}" if by and at else ""
     parts = {key: _text(flag.get(key)) for key in ("rule", "name", "message", "action")}
-    return {**parts, "severity": flag["severity"].capitalize(), "status": _joined(". ", flag.get("status"), acknowledged)}
+    status = _joined(": ", acknowledged, flag.get("action_taken")) or _text(flag.get("status"))
+    return {**parts, "severity": flag["severity"].capitalize(), "status": status}
 
 
 def _severity(flag: dict[str, Any]) -> tuple[int, str]:

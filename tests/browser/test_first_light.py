@@ -263,9 +263,14 @@ def reads_the_pdf(page: Page, base: str) -> None:
     flat = re.sub(r"\s+", " ", text)
     for words in (
         "Treatment plan, version 1", "Denise Halloran", "Kratom use disorder, moderate", "Taper card and weekly check",
-        "1.5: Outpatient therapy", "rule L11", "Priya Tester", "Overdose risk", "Naloxone",
+        "1.5: Outpatient therapy", "rule L11", "Priya Tester", "SF-06 Overdose risk", "SF-10 Liver", "IX-05 Kratom and a gabapentinoid",
+        "IX-12 Kratom and the liver", "IX-18 Daily kratom and a blood-pressure medicine", "5, moderate", "13, moderate", "8, mild",
+        "4, none/minimal", "1, negative",
     ):  # fmt: skip
         assert words in flat, words
+    assert re.findall(r"\bN([1-5]) [A-Z][^0-9]+ ([0-4]) ", flat) == [("1", "1"), ("2", "1"), ("3", "1"), ("4", "2"), ("5", "0")]
+    accepted = flat.partition("Components accepted")[2].partition("Cannot be told yet")[0]
+    assert set(re.findall(r"\b[A-Z]{2,4}-\d\d\b(?= Because)", accepted)) == set(ACCEPTED)
     sha256 = re.search(r"[0-9a-f]{64}", re.sub(r"\s", "", text))
     assert sha256 is not None
 

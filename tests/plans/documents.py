@@ -111,6 +111,7 @@ def plan(**changes: Any) -> dict[str, Any]:
                 "status": "Open",
                 "acknowledged_by": "Dana Reyes",
                 "acknowledged_at": SIGNED_AT,
+                "action_taken": "Kit handed over, sister trained",
             },
             {
                 "rule": "IX-18",

@@ -86,7 +86,7 @@ def test_a_provisional_plan_says_so_on_every_page():
         "Dana Reyes, LCSW Therapist Author of the plan 23 Nov 2026, 15:30 CST",
         "Sam Okafor, MD Physician Reviewed and certified 23 Nov 2026, 16:30 CST",
         "Not yet clinically reviewed",
-        "Acknowledged by Dana Reyes, 23 Nov 2026, 15:30 CST",
+        "Acknowledged by Dana Reyes, 23 Nov 2026, 15:30 CST: Kit handed over, sister trained",
     ],
 )
 def test_what_the_clinics_copy_says(clinic_copy, sentence):
