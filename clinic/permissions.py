@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -122,6 +122,13 @@ def roles_in(user: "User", program_id: int) -> frozenset[str]:
 
 def is_clinician(user: "User", program_id: int) -> bool:
     return bool(roles_in(user, program_id) & CLINICIANS)
+
+
+def clinicians_of(program_id: int) -> QuerySet:
+    """The ids of the program's clinicians, as the roles stand now; to be used inside a query."""
+    from clinic.models import Membership
+
+    return Membership.objects.filter(program_id=program_id, role__in=CLINICIANS).values("user_id")
 
 
 def role_labels(roles: Iterable[str]) -> list[str]:

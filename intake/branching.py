@@ -118,25 +118,21 @@ class _Walk:
 
     def _holds(self, condition: EnableWhen, instance: str) -> bool:
         """At least one answer meets it. `!=` on an unanswered question does not hold; nor does a hidden answer count."""
-        values = self._values(self.questionnaire.by_id[condition.question], instance)
+        answers = self._answers(self.questionnaire.by_id[condition.question], instance)
+        if condition.operator == "declined":
+            return any(answer.state is State.DECLINED for answer in answers)
+        values = [value for answer in answers if answer.state is State.GIVEN for value in answer.values]
         if condition.operator == "exists":
             return bool(values) is condition.answer
         return any(_compared(condition.operator, value, condition.answer) for value in values)
 
-    def _values(self, item: Item, instance: str) -> tuple[Value, ...]:
+    def _answers(self, item: Item, instance: str) -> list[Answer]:
         """The answers a condition sees: those of its own row first, then of the rows around it, else of every row."""
         depth = len(self.questionnaire.repeating_above[item.link_id])
         parts = instance.split(".") if instance else []
-        if len(parts) >= depth:
-            return self._given(item, ".".join(parts[:depth]))
-        rows = {key[1] for key in self.answers if key[0] == item.link_id}
-        return tuple(value for row in sorted(rows) for value in self._given(item, row))
-
-    def _given(self, item: Item, instance: str) -> tuple[Value, ...]:
-        answer: Answer | None = self.answers.get((item.link_id, instance))
-        if answer is None or answer.state is not State.GIVEN or not self.is_enabled(item, instance):
-            return ()
-        return answer.values
+        rows = [".".join(parts[:depth])] if len(parts) >= depth else sorted({key[1] for key in self.answers if key[0] == item.link_id})
+        keys = [(item.link_id, row) for row in rows]
+        return [self.answers[key] for key in keys if key in self.answers and self.is_enabled(item, key[1])]
 
 
 def _compared(operator: str, value: Value, wanted: Value) -> bool:

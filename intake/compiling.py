@@ -37,6 +37,8 @@ HARMLESS = re.compile(
     r"StructureDefinition/(title|variable-name|codegen|cqf-citation|artifact|resource-|structuredefinition-wg|workflow-))",
     re.IGNORECASE,
 )
+# FHIR cannot ask whether a question was declined; other programs read the plain `exists = false` that carries this.
+DECLINED = "https://steady.health/StructureDefinition/enable-when-declined"
 WEIGHTS = ("ordinalValue", "itemWeight")
 LIMITS = frozenset(
     ["minValue", "maxValue", "regex", "maxDecimalPlaces", "minLength", "entryFormat", "questionnaire-unit", "questionnaire-hidden",
@@ -266,7 +268,15 @@ def _initial(data: Mapping[str, Any], problem: Any) -> Iterator[Value]:
 
 
 def _condition(row: Mapping[str, Any], problem: Any) -> EnableWhen:
+    """One enableWhen. With our extension `exists = false` is narrowed to: asked, and declined."""
     operator = str(row.get("operator", ""))
+    for extension in row.get("extension", []):
+        if extension.get("url") != DECLINED:
+            problem(f"{_short(extension.get('url', ''))} is not supported in enableWhen")
+        elif operator != "exists" or row.get("answerBoolean") is not False or extension.get("valueBoolean") is not True:
+            problem(f"{_short(DECLINED)} narrows exists = false and nothing else")
+        else:
+            return EnableWhen(str(row.get("question", "")), "declined", True)
     if operator not in OPERATORS:
         problem(f"the enableWhen operator {operator!r} is not supported")
     answer = _typed({k: v for k, v in row.items() if k.startswith("answer")}, problem, "enableWhen", "answer")

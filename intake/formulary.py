@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from intake.content_files import ContentError, read
-from intake.facts.names import CLASSES
+from intake.facts.names import CLASSES, medicine_names
 
 FILE = "formulary.yaml"
 Formulary = Mapping[str, Sequence[str]]
@@ -22,9 +22,14 @@ def shipped() -> Formulary:
 
 
 def classes_of(written: str, formulary: Formulary) -> frozenset[str]:
-    """The classes of every medicine whose name is a word of what was written: "Metoprolol succ. 50 mg" is metoprolol."""
-    text = written.casefold().replace("’", "'")
-    return frozenset(tag for name, classes in formulary.items() if _names(name.casefold(), text) for tag in classes)
+    """The classes of every medicine whose name, or a brand of it, is a word of what was written: "Metoprolol succ. 50 mg"."""
+    text, brands = written.casefold().replace("’", "'"), medicine_names()
+    return frozenset(
+        tag
+        for name, classes in formulary.items()
+        if any(_names(known.casefold(), text) for known in (name, *brands.get(name, ())))
+        for tag in classes
+    )
 
 
 def _names(name: str, text: str) -> bool:

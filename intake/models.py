@@ -89,6 +89,11 @@ class ResponseQuerySet(ClinicalQuerySet):
         completed = self.filter(episode=episode, status=Response.Status.COMPLETED).select_related("instrument", "completed_by")
         return completed.order_by("code", "-completed_at", "-id").distinct("code")
 
+    def completed_of(self, episode: Episode, code: str) -> Self:
+        """Every submitted response of one instrument, newest first."""
+        completed = self.filter(episode=episode, code=code, status=Response.Status.COMPLETED).select_related("instrument")
+        return completed.order_by("-completed_at", "-id")
+
 
 class Response(ClinicalModel):
     """One instrument being filled, or filled, in an episode. While in progress its answers are rows; at submit they are frozen."""

@@ -37,7 +37,7 @@ class Option:
 
 @dataclass(frozen=True)
 class EnableWhen:
-    """One condition: the answer of `question` compared with `answer` (a bool for `exists`)."""
+    """One condition: the answer of `question` compared with `answer` (a bool for `exists`; `declined` compares nothing)."""
 
     question: str
     operator: str

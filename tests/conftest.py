@@ -12,9 +12,13 @@ from tests import databases
 databases.prepare()
 
 import django  # noqa: E402
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 django.setup()
+# A slow machine is no failure: speed is measured in tests/bench/.
+hypothesis.settings.register_profile("steady", deadline=None)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from clinic import workflow
 from clinic.actions import update_summary
 from clinic.models import Episode, User
 from intake.actions.flags import acuity, reconcile
-from intake.actions.known import Known, document, effective_settings, filled_drafts, lock_episode, person, submitted
+from intake.actions.known import Known, document, effective_settings, filled_drafts, known, lock_episode, person
 from intake.evaluation import Evaluated, evaluate_episode
 from intake.models import Assessment, Response, Score
 
@@ -38,11 +38,10 @@ def submit(*, by: User, episode: Episode, key: uuid.UUID) -> Assessment:
         raise NothingToSubmit
     now = timezone.now()
     for response, filled in drafts:
-        response.document = document(response, filled, now)
+        response.document = document(response, filled)
         response.status, response.completed_at, response.completed_by = Response.Status.COMPLETED, now, by
     Response.objects.bulk_update([response for response, _ in drafts], ["document", "status", "completed_at", "completed_by"])
-    known = submitted(episode)
-    assessment = _assess(by, episode, known, key, now, Assessment.Kind.INTAKE)
+    assessment = _assess(by, episode, known(episode), key, now, Assessment.Kind.INTAKE)
     stage = workflow.ASSESSED if episode.stage in {workflow.REGISTERED, workflow.INTAKE} else None
     update_summary(episode=episode, stage=stage, due=(timezone.localdate(), "Write the plan"))
     return assessment
@@ -57,19 +56,18 @@ def assess_provisionally(*, by: User, episode: Episode, key: uuid.UUID) -> Asses
     episode = lock_episode(episode)
     if earlier := Assessment.objects.filter(episode=episode, key=key).first():
         return earlier
-    drafts = filled_drafts(episode)
-    known = submitted(episode) | {response.code: (response, filled) for response, filled in drafts}
-    if not known:
+    found = known(episode, filled_drafts(episode))
+    if not found:
         raise NothingToSubmit
-    return _assess(by, episode, known, key, timezone.now(), Assessment.Kind.PROVISIONAL)
+    return _assess(by, episode, found, key, timezone.now(), Assessment.Kind.PROVISIONAL)
 
 
 def _assess(
-    by: User, episode: Episode, known: Known, key: uuid.UUID, at: datetime.datetime, kind: Assessment.Kind
+    by: User, episode: Episode, found: Known, key: uuid.UUID, at: datetime.datetime, kind: Assessment.Kind
 ) -> Assessment:
     settings = effective_settings()
-    evaluated = evaluate_episode(person(episode), {code: filled for code, (_, filled) in known.items()}, settings, at)
-    documents = {code: response.document or document(response, filled, at) for code, (response, filled) in known.items()}
+    evaluated = evaluate_episode(person(episode), {code: filled for code, (_, filled) in found.items()}, settings, at)
+    documents = {code: response.document or document(response, filled) for code, (response, filled) in found.items()}
     assessment = Assessment.objects.create(
         program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, kind=kind, at=at, by=by, key=key,
         responses=documents, facts=evaluated.facts, origins=evaluated.origins, result=evaluated.as_json(),

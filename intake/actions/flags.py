@@ -8,7 +8,7 @@ from django.utils import timezone
 from clinic.actions import update_summary
 from clinic.models import Episode, User
 from clinic.permissions import is_clinician
-from intake.actions.known import effective_settings, filled_drafts, lock_episode, person, submitted
+from intake.actions.known import effective_settings, filled_drafts, known, lock_episode, person
 from intake.evaluation import draft_flags
 from intake.models import Assessment, Flag
 from intake.rules import Fired
@@ -18,8 +18,7 @@ SEVERITY = {"INFO": 1, "MODERATE": 2, "HIGH": 3, "CRITICAL": 4}
 
 def raise_draft_flags(by: User, episode: Episode) -> None:
     """The few flags that cannot wait for the submit, from whatever is answered so far."""
-    known = submitted(episode) | {response.code: (response, filled) for response, filled in filled_drafts(episode)}
-    forms = {code: filled for code, (_, filled) in known.items()}
+    forms = {code: filled for code, (_, filled) in known(episode, filled_drafts(episode)).items()}
     fired, looked_at, content_hash = draft_flags(person(episode), forms, effective_settings(), timezone.now())
     if reconcile(by, episode, fired, content_hash, None, looked_at):
         update_summary(episode=episode, acuity=acuity(episode))

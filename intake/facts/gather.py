@@ -59,17 +59,19 @@ def gather(
         facts |= kratom.facts(forms["kuh"], parameters, at)
     tagged = _tagged(forms.get("medicines"), formulary)
     facts |= _medicines(forms.get("medicines"), tagged)
+    taken = [*_mixed_in(forms.get("kuh"), facts, formulary), *_seizure_opioids(forms.get("substances"), formulary)]
+    facts |= {f"medclass_{tag}": True for substance in taken for tag in substance.listed}
     facts |= _substances(forms.get("substances"), facts)
     facts |= _alcohol(forms.get("auditc"), scores, parameters, at)
     facts |= _scored(forms, scores)
     facts["phq9_item9_open"] = "phq9" in packet and facts["phq9_item9"] is None
-    facts |= _suicide(forms.get("asq"), parameters, at)
-    facts |= _history(forms.get("medhx"))
+    facts |= _suicide(forms.get("asq"), forms.get("phq9"), parameters, at)
+    facts |= _history(forms.get("medhx"), at)
     facts |= _pregnancy(person, forms.get("medhx"))
     facts |= _liver_and_heart(forms.get("medhx"), facts)
     facts |= _social(forms.get("social"))
     facts |= _strengths(forms.get("strengths"))
-    return Gathered(facts, _bounds(facts, scores, forms), scores, _because(tagged))
+    return Gathered(facts, _bounds(facts, scores, forms), scores, _because([*tagged, *taken]))
 
 
 def _scores(person: Person, forms: Forms, parameters: Parameters) -> Iterator[tuple[str, Score]]:
@@ -130,6 +132,19 @@ def _tagged(filled: Filled | None, formulary: Formulary) -> list[Tagged]:
     return [Tagged(name, filled.codes("medicines.classes", row), classes_of(name, formulary)) for row, name in names.items()]
 
 
+def _mixed_in(filled: Filled | None, facts: Mapping[str, object], formulary: Formulary) -> Iterator[Tagged]:
+    """What is taken together with kratom that the formulary knows: tianeptine, phenibut, kava (3.0)."""
+    if filled is not None and facts["kuh_current"] is not False:
+        for code in sorted(filled.codes("co_ingested") or ()):
+            yield Tagged(f"{code}, taken with kratom", frozenset(), classes_of(code, formulary))
+
+
+def _seizure_opioids(filled: Filled | None, formulary: Formulary) -> Iterator[Tagged]:
+    """Opioids of the last 30 days that lower the seizure threshold, prescribed or not: IX-16 asks whether tramadol is present."""
+    for code in sorted((filled.codes("opioid_30d") if filled else None) or ()):
+        yield Tagged(f"{code}, in the last 30 days", frozenset(), classes_of(code, formulary) & {"seizure_threshold"})
+
+
 def _because(tagged: list[Tagged]) -> dict[str, str]:
     """Which medicine gave a class, and whether somebody ticked it or the formulary says so."""
     because: dict[str, list[str]] = {}
@@ -172,7 +187,9 @@ def _substances(filled: Filled | None, facts: Mapping[str, object]) -> dict[str,
     tagged = [_truth(facts.get(f"medclass_{tag}")) for tag in ("benzodiazepine", "z_drug")]
     in_medicines = True in tagged
     methadone = facts.get("_methadone") is True
+    tramadol = True if opioids and "tramadol" in opioids else facts.get("medicine_tramadol")
     return {
+        "medicine_tramadol": tramadol,
         "opioid_30d": True if daily or _truth(facts.get("medclass_opioid")) else any_opioid,
         "opioid_daily": daily,
         "opioid_methadone": True if methadone else None if opioids is None else "methadone" in opioids,
@@ -210,26 +227,53 @@ def _alcohol(
     }
 
 
-def _suicide(filled: Filled | None, parameters: Parameters, at: datetime.datetime) -> dict[str, object]:
-    """The risk level from the ASQ: acute positive is HIGH, non-acute MODERATE; a refusal counts as positive."""
+RISKS = ("NONE", "NOT_SCREENED", "LOW", "MODERATE", "HIGH")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What one ASQ says. open: positive, with item 5 unanswered."""
+
+    level: str
+    open: bool
+
+    @property
+    def complete(self) -> bool:
+        return self.level != "NOT_SCREENED" and not self.open
+
+
+def _suicide(filled: Filled | None, phq9: Filled | None, parameters: Parameters, at: datetime.datetime) -> dict[str, object]:
+    """The risk level from the ASQ. A screen that is not complete never takes back what an earlier one found."""
     if filled is None:
         return {"cssrs": "NOT_SCREENED", "suicide_open": False, "suicide_screened_today": False}
+    newest = _screen(filled, parameters)
+    standing = newest.level
+    if not newest.complete:
+        for before in filled.earlier:
+            found = _screen(before, parameters)
+            standing = max(standing, found.level, key=RISKS.index)
+            if found.complete:
+                break
+    day = (phq9.at if phq9 else at).astimezone(at.tzinfo).date()
+    same_day = filled.at.astimezone(at.tzinfo).date() == day
+    return {
+        "cssrs": standing,
+        "suicide_open": newest.open or (not newest.complete and standing != "NOT_SCREENED"),
+        "suicide_screened_today": newest.complete and same_day and filled.by_clinicians,
+    }
+
+
+def _screen(filled: Filled, parameters: Parameters) -> Screen:
+    """Acute positive is HIGH, non-acute MODERATE; a refusal counts as positive."""
     first = [filled.yes(link_id) for link_id in "1234"]
     refused = any(filled.answer(link_id).state == "declined" for link_id in "1234")
     now = filled.yes("5")
     if True not in first and not refused:
-        level = "NOT_SCREENED" if None in first else "NONE"
-        return {"cssrs": level, "suicide_open": False, "suicide_screened_today": level == "NONE" and _same_day(filled, at)}
-    level = "HIGH" if now else "MODERATE"
+        return Screen("NOT_SCREENED" if None in first else "NONE", open=False)
     # Only a lifetime attempt, everything else answered no: MODERATE unless the program set it to LOW.
     if first == [False, False, False, True] and now is False:
-        level = parameters.choice("asq_lifetime_attempt_level")
-    open_ = now is None
-    return {"cssrs": level, "suicide_open": open_, "suicide_screened_today": not open_ and _same_day(filled, at)}
-
-
-def _same_day(filled: Filled, at: datetime.datetime) -> bool:
-    return filled.at.astimezone(at.tzinfo).date() == at.date()
+        return Screen(parameters.choice("asq_lifetime_attempt_level"), open=False)  # type: ignore[arg-type]
+    return Screen("HIGH" if now else "MODERATE", open=now is None)
 
 
 PLAIN = (
@@ -238,16 +282,24 @@ PLAIN = (
 )  # fmt: skip
 
 
-def _history(filled: Filled | None) -> dict[str, object]:
+def _history(filled: Filled | None, at: datetime.datetime) -> dict[str, object]:
     if filled is None:
         return {}
     facts: dict[str, object] = {name: filled.yes(name) for name in PLAIN}
-    facts["seizure_7d"] = False if filled.yes("seizure_hx") is False else filled.yes("seizure_7d")
+    facts["seizure_7d"] = False if filled.yes("seizure_hx") is False else _within_week(filled, at)
     facts["overdose_30d"] = False if filled.yes("overdose_12m") is False else filled.yes("overdose_30d")
     facts["emergency_vitals"] = either(
         _below(filled, "respiratory_rate", 10), _below(filled, "spo2", 90), _below(filled, "bp_systolic", 80), filled.yes("not_rousable")
     )
     return facts
+
+
+def _within_week(filled: Filled, at: datetime.datetime) -> bool | None:
+    """Whether the last seizure was in the last 7 days: as answered, or by its date where that alone was given."""
+    said, last = filled.yes("seizure_7d"), filled.value("seizure_last")
+    if said is None and isinstance(last, datetime.date):
+        return (at.date() - last).days <= 7
+    return said
 
 
 def _below(filled: Filled, link_id: str, limit: int) -> bool | None:

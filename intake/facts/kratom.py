@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from intake.facts.reading import Filled, both
 from intake.parameters import Parameters
@@ -38,7 +38,8 @@ def _hours(moment: object, at: datetime.datetime) -> Decimal | None:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=at.tzinfo)
     hours = Decimal((at - moment).total_seconds()) / 3600
-    return hours.quantize(Decimal("0.1"), ROUND_HALF_UP) if hours >= 0 else None
+    # Down, not half up: what must have passed has passed only when it has.
+    return hours.quantize(Decimal("0.1"), ROUND_DOWN) if hours >= 0 else None
 
 
 def _products(filled: Filled, current: bool | None) -> dict[str, object]:
@@ -69,9 +70,9 @@ def _products(filled: Filled, current: bool | None) -> dict[str, object]:
 
 
 def _has(forms: Iterable[str | None], wanted: object) -> bool | None:
-    """Whether one of the products is of the wanted kind; unknown while the kind of another is not said."""
+    """Whether one of the products is of the wanted kind; unknown while the kind of another, or any product, is not said."""
     found = [None if form is None else wanted(form) for form in forms]  # type: ignore[operator]
-    return True if True in found else None if None in found else False
+    return True if True in found else None if None in found or not found else False
 
 
 def _grams(filled: Filled, row: str) -> Amount:

@@ -15,12 +15,18 @@ UNANSWERED = Answer(State.MISSING)
 
 @dataclass(frozen=True)
 class Filled:
-    """A questionnaire with its answers and the time they were last given; `by` is whoever did, as shown."""
+    """A questionnaire with its answers and the time they were last given; `by` is whoever did, as shown.
+
+    by_clinicians: clinicians of the program recorded every answer. earlier: the same questionnaire as it was submitted before,
+    newest first, where that still matters (a suicide screen).
+    """
 
     questionnaire: Questionnaire
     answers: Answers
     at: datetime.datetime
     by: str = ""
+    by_clinicians: bool = False
+    earlier: tuple["Filled", ...] = ()
 
     @cached_property
     def enabled(self) -> frozenset[Key]:
@@ -68,12 +74,12 @@ class Filled:
         return bool(open_)
 
     def rows(self, group: str) -> Iterator[str]:
-        """The instances of a repeating group in which something is answered, in order."""
+        """The instances of a repeating group that applies in which something is answered, in order."""
         prefix = f"{group}."
         instances = {
-            instance.split(".")[0]
-            for (link_id, instance), answer in self.answers.items()
-            if link_id.startswith(prefix) and instance and answer.state is not State.MISSING
+            key[1].split(".")[0]
+            for key, answer in self.answers.items()
+            if key[0].startswith(prefix) and key[1] and key in self.enabled and answer.state is not State.MISSING
         }
         return iter(sorted(instances, key=int))
 

@@ -554,3 +554,36 @@ def test_saving_what_is_there_already_writes_nothing(house: House) -> None:
     before = Change.objects.count()
     page.save({"9": DAYS[1], "1": DAYS[0]})
     assert Change.objects.count() == before
+
+
+# The suicide screen again
+
+
+def test_a_new_screen_that_was_only_begun_takes_nothing_back(house: House) -> None:
+    """Marcus is HIGH; somebody answers one question of a second screen and treatment cannot wait."""
+    nurse = house.staff["nurse"]
+    fill(nurse, house.mine, "V4")
+    submit(nurse, house.mine)
+    acknowledge(nurse, house.mine, "SF-01")
+    save(nurse, house.mine, "asq", {"1": "false"})
+    assert standing(house.mine)["SF-01"].still_fires
+    with acting(nurse, "intake.submit"):
+        provisional = actions.assess_provisionally(by=nurse, episode=house.mine, key=uuid.uuid4())
+    assert (provisional.facts["cssrs"], provisional.result["level"]["level"]) == ("HIGH", "4")
+    again = submit(nurse, house.mine)
+    assert again.facts["cssrs"] == "HIGH" and "SF-01" in standing(house.mine) and "SF-05" in standing(house.mine)
+    save(nurse, house.mine, "asq", dict.fromkeys("1234", "false"))
+    assert submit(nurse, house.mine).facts["cssrs"] == "NONE"
+    assert "SF-01" not in standing(house.mine)
+
+
+def test_a_screen_lowers_item_9_only_when_clinicians_asked_it(house: House) -> None:
+    clerk, nurse = house.staff["intake"], house.staff["nurse"]
+    save(clerk, house.mine, "phq9", {"9": DAYS[1]})
+    save(clerk, house.mine, "asq", dict.fromkeys("1234", "false"))
+    assert standing(house.mine)["SF-04"].severity == Flag.Severity.CRITICAL
+    page = Page(nurse, house.mine, "asq")
+    page.save(dict.fromkeys("1234", "true"))
+    page.save(dict.fromkeys("1234", "false"))
+    assert standing(house.mine)["SF-04"].severity == Flag.Severity.HIGH
+    assert submit(nurse, house.mine).facts["suicide_screened_today"] is True

@@ -84,7 +84,7 @@ def test_the_two_in_danger_stand_first_in_the_caseload_with_their_flags_open(dem
     assert [episode.acuity_word for episode in caseload[:3]] == ["critical", "critical", "high"]
     flags = Flag.objects.filter(episode__in=caseload[:2], severity=Flag.Severity.CRITICAL)
     assert {(flag.episode.patient.legal_first_name, flag.rule_id) for flag in flags} == {
-        ("Marcus", "SF-01"), ("Rob", "SF-02"), ("Rob", "IX-01"), ("Rob", "IX-02"), ("Rob", "IX-03"),
+        ("Marcus", "SF-01"), ("Marcus", "SF-04"), ("Rob", "SF-02"), ("Rob", "SF-04"), ("Rob", "IX-01"), ("Rob", "IX-02"), ("Rob", "IX-03"),
     }  # fmt: skip
     assert {flag.status for flag in flags} == {Flag.Status.OPEN}
 

@@ -61,7 +61,7 @@ V3:  # Elena, 24 weeks pregnant
 V4:  # Marcus, suicidal with plan and intent; the ASQ takes the place of the C-SSRS: acute positive is HIGH as well
   scores: {sud11: "8, severe", cows: "5, mild", phq9: "24, severe", gad7: "16, severe", auditc: "4, positive"}
   facts: {leaf_g_day: 45, leaf_band: ">40", oh7_mg_day: 0, kuh_daily: true, cssrs: HIGH, phq9_item9: 3, sdoh_unmet: 2}
-  flags: {SF-01: CRITICAL, SF-04: HIGH, SF-06: HIGH}  # SF-04 is HIGH because the ASQ was answered the same day
+  flags: {SF-01: CRITICAL, SF-04: HIGH, SF-06: HIGH}  # SF-04 is HIGH because a clinician asked the ASQ the same day
   interactions: {IX-04: HIGH, IX-15: HIGH}
   needs: [2, 0, 4, 2, 2]
   level: ["4", L1]
@@ -101,9 +101,13 @@ V6:  # Rob, benzodiazepine, opioid and kratom. The C-SSRS would be LOW; the ASQ 
 
 
 def evaluated(code: str, without: str = "") -> Evaluated:
-    """Everything about one of the six, with every questionnaire answered at AT but the one left out."""
+    """Everything about one of the six, with every questionnaire but the one left out answered at AT, to a clinician."""
     invented = people()[code]
-    forms = {form: Filled(questionnaire(form), invented.filled(form, AT), AT) for form in invented.answers if form != without}
+    forms = {
+        form: Filled(questionnaire(form), invented.filled(form, AT), AT, by_clinicians=True)
+        for form in invented.answers
+        if form != without
+    }
     person = Person(age=invented.person["age"], sex=invented.person["sex"])
     return evaluate_episode(person, forms, Settings(packet=tuple(packet())), AT)
 
