@@ -24,5 +24,5 @@ def other_names(rule_id: str) -> frozenset[str]:
 def evaluate(
     facts: Mapping[str, object], inputs: Mapping[str, Sequence[Input]], *, off: Collection[str] = (), draft: bool = False
 ) -> Outcome:
-    """The flags that fire. draft: only those that an unfinished intake may raise. off: ids that the program switched off."""
-    return fire([rule for rule in flags().values() if rule.id not in off and (rule.draft or not draft)], facts, inputs)
+    """The flags that fire. draft: only those that an unfinished intake may raise. off: ids that are not shown."""
+    return fire([rule for rule in flags().values() if rule.draft or not draft], facts, inputs, off)

@@ -3,7 +3,7 @@
 A rule fires only if its condition is true; an unknown one says what to ask. Each rule that fires shows its inputs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,12 +131,19 @@ def load(file: str) -> Mapping[str, Rule]:
     return rules
 
 
-def fire(rules: Sequence[Rule], facts: Mapping[str, object], inputs: Mapping[str, Sequence[Input]]) -> Outcome:
-    """Evaluate rules over facts. `inputs`: how each fact is shown; a rule named in a condition shows its own inputs."""
+def fire(
+    rules: Sequence[Rule], facts: Mapping[str, object], inputs: Mapping[str, Sequence[Input]], off: Collection[str] = ()
+) -> Outcome:
+    """Evaluate rules over facts. `inputs`: how each fact is shown; a rule named in a condition shows its own inputs.
+
+    A rule that is switched off (`off`) is not shown; whatever rests on it is told all the same.
+    """
     fired, undecided, truths = [], [], {}
     for rule in rules:
         result = rule.fires_if.evaluate(facts)
         truths[rule.fact] = result.truth
+        if rule.id in off:
+            continue
         if result.truth is True:
             fired.append(_fired(rule, result, facts, inputs))
         elif result.truth is None:

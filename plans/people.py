@@ -12,6 +12,7 @@ from intake.questionnaire import Item, Questionnaire
 from plans.components import read
 
 DECLINED = "DECLINED"
+HOURS_AGO = {"last_use_hours_ago": "last_use_datetime", "opioid_last_use_hours_ago": "opioid_last_use"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def people() -> Mapping[str, Invented]:
 def _answers(form: Questionnaire, given: Any, at: datetime.datetime) -> Iterator[tuple[Key, Answer]]:
     rows = {str(place): value for place, value in enumerate(given, 1)} if isinstance(given, Sequence) else given
     for name, value in rows.items():
-        if name == "last_use_hours_ago":
-            name, value = "last_use_datetime", (at - datetime.timedelta(hours=value)).strftime("%Y-%m-%dT%H:%M")
+        if name in HOURS_AGO:
+            name, value = HOURS_AGO[name], (at - datetime.timedelta(hours=value)).strftime("%Y-%m-%dT%H:%M")
         item = form.by_id[name]
         if item.type != "group":
             yield (name, ""), _answer(item, value)

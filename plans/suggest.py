@@ -111,7 +111,8 @@ def plan_rules(facts: Mapping[str, object], fired: Iterable[Fired], in_plan: Col
     other_qt = sorted(chosen & set(_plan_content()["qt_prolonging"]))
     rules = []
     if BUPRENORPHINE in in_plan:
-        rules.append(_fired("IX-15", ("planned", "DTX-04", "suggested or in the plan", "plan")))
+        gate = ("planned", "Start gate", start_gate(facts).sentence, "this assessment")
+        rules.append(_fired("IX-15", ("planned", "DTX-04", "suggested or in the plan", "plan"), gate))
     if "loperamide" in chosen and (other_qt or facts.get("medclass_qt_prolonging") is True) and "IX-19" not in before:
         other = ", ".join(other_qt) or "a current QT-prolonging medicine"
         rules.append(_fired("IX-19", ("planned", "Planned medicines", f"loperamide with {other}", "plan")))
@@ -121,19 +122,23 @@ def plan_rules(facts: Mapping[str, object], fired: Iterable[Fired], in_plan: Col
 
 
 def start_gate(facts: Mapping[str, object]) -> Gate:
-    """Whether the first dose of buprenorphine may be given now: COWS total and hours since last use, both (5.2).
+    """Whether the first dose of buprenorphine may be given: COWS total and hours since the last kratom and the last opioid (5.2).
 
-    With an unknown kind of product or opioid the stricter row counts. No dose is computed.
+    With an unknown kind of product or opioid the stricter row counts. It is as of the assessment; no dose is computed.
     """
     rows = _plan_content()["buprenorphine_start"]
-    row = next((r for r in rows if _holds(r["if"], facts)), max(rows, key=lambda r: r["cows_threshold"]))
+    row = next(r for r in rows if condition(r["if"], "plan_rules.yaml").evaluate(facts).truth is not False)
     cows, hours = row["cows_threshold"], row["min_hours"]
-    met = condition(f"cows_total >= {cows} and hours_since_last_use >= {hours}", "start gate").evaluate(facts).truth
-    needed = f"the first dose needs a COWS of {cows} or more and {hours} hours or more since last use"
-    now = f"COWS is {_value(facts, 'cows_total')}, hours since last use {_value(facts, 'hours_since_last_use')}"
+    opioids = facts.get("opioid_30d") is not False
+    kratom = facts.get("kuh_current") is not False
+    times = ({"kratom or 7-OH": "hours_since_last_use"} if kratom else {}) | ({"other opioid": "hours_since_last_opioid"} if opioids else {})
+    needs = [f"cows_total >= {cows}", *(f"{fact} >= {hours}" for fact in times.values())]
+    met = condition(" and ".join(needs), "start gate").evaluate(facts).truth
+    needed = f"the first dose needs a COWS of {cows} or more and {hours} hours or more since the last {' and the last '.join(times)}"
+    now = [f"COWS was {_value(facts, 'cows_total')}", *(f"hours since the last {of} {_value(facts, fact)}" for of, fact in times.items())]
     verdict = {True: "Start gate met", False: "Start gate not met: wait and re-score", None: "Start gate cannot be told yet"}[met]
-    extra = f" {_plan_content()['methadone_or_extended_release']}" if facts.get("opioid_30d") is not False else ""
-    return Gate(cows, hours, met, f"{verdict}; {needed} ({now}).{extra}")
+    extra = f" {_plan_content()['extended_release']}" if opioids else ""
+    return Gate(cows, hours, met, f"{verdict}; {needed} (at the assessment: {', '.join(now)}).{extra}")
 
 
 def reason_needed(component: Component, severe_flags: Collection[str]) -> bool:

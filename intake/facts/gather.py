@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from intake.facts import kratom
 from intake.facts.names import CLASSES, FACTS, INSTRUMENTS, SCORED, medicine_names
-from intake.facts.reading import Filled, both, either
+from intake.facts.reading import Filled, both, either, hours_since
 from intake.formulary import Formulary, classes_of
 from intake.parameters import Parameters
 from intake.scoring import Score, score, score_definitions
@@ -61,7 +61,7 @@ def gather(
     facts |= _medicines(forms.get("medicines"), tagged)
     taken = [*_mixed_in(forms.get("kuh"), facts, formulary), *_seizure_opioids(forms.get("substances"), formulary)]
     facts |= {f"medclass_{tag}": True for substance in taken for tag in substance.listed}
-    facts |= _substances(forms.get("substances"), facts)
+    facts |= _substances(forms.get("substances"), facts, at)
     facts |= _alcohol(forms.get("auditc"), scores, parameters, at)
     facts |= _scored(forms, scores)
     facts["phq9_item9_open"] = "phq9" in packet and facts["phq9_item9"] is None
@@ -177,7 +177,7 @@ def _medicines(filled: Filled | None, tagged: list[Tagged]) -> dict[str, object]
     return facts
 
 
-def _substances(filled: Filled | None, facts: Mapping[str, object]) -> dict[str, object]:
+def _substances(filled: Filled | None, facts: Mapping[str, object], at: datetime.datetime) -> dict[str, object]:
     """Daily use, or a current medicine of the class, is use in the last 30 days as well."""
     opioids = filled.codes("opioid_30d") if filled else None
     any_opioid = None if opioids is None else opioids != frozenset({"none"})
@@ -192,6 +192,7 @@ def _substances(filled: Filled | None, facts: Mapping[str, object]) -> dict[str,
         "medicine_tramadol": tramadol,
         "opioid_30d": True if daily or _truth(facts.get("medclass_opioid")) else any_opioid,
         "opioid_daily": daily,
+        "hours_since_last_opioid": hours_since(filled.value("opioid_last_use"), at) if filled else None,
         "opioid_methadone": True if methadone else None if opioids is None else "methadone" in opioids,
         "sedative_30d": True if sedative_daily or in_medicines else sedative,
         "sedative_daily": sedative_daily,
@@ -288,6 +289,7 @@ def _history(filled: Filled | None, at: datetime.datetime) -> dict[str, object]:
     facts: dict[str, object] = {name: filled.yes(name) for name in PLAIN}
     facts["seizure_7d"] = False if filled.yes("seizure_hx") is False else _within_week(filled, at)
     facts["overdose_30d"] = False if filled.yes("overdose_12m") is False else filled.yes("overdose_30d")
+    facts["bp_systolic"] = filled.number("bp_systolic")
     facts["emergency_vitals"] = either(
         _below(filled, "respiratory_rate", 10), _below(filled, "spo2", 90), _below(filled, "bp_systolic", 80), filled.yes("not_rousable")
     )

@@ -2,9 +2,9 @@
 
 import datetime
 from collections.abc import Iterable
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
-from intake.facts.reading import Filled, both
+from intake.facts.reading import Filled, both, hours_since
 from intake.parameters import Parameters
 
 LEAF = frozenset({"leaf_powder", "capsule", "tea"})
@@ -26,20 +26,10 @@ def facts(filled: Filled, parameters: Parameters, at: datetime.datetime) -> dict
         "kuh_daily": None if days is None else days >= parameters.number("kuh_daily_days"),
         "quit_attempts_12m": 0 if status == "never" else filled.number("quit_attempts_12m"),
         "failed_treatment_12m": 0 if status == "never" else filled.number("failed_treatment_12m"),
-        "hours_since_last_use": _hours(filled.value("last_use_datetime"), at),
+        "hours_since_last_use": hours_since(filled.value("last_use_datetime"), at),
         "sustained_remission": False if months is None else months >= parameters.number("sustained_remission_months"),
     }
     return known | _products(filled, current)
-
-
-def _hours(moment: object, at: datetime.datetime) -> Decimal | None:
-    """Hours from the last dose to now; a time typed without a zone is the clinic's. None for a time that is still to come."""
-    if not isinstance(moment, datetime.datetime):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=at.tzinfo)
-    hours = Decimal((at - moment).total_seconds()) / 3600
-    # Down, not half up: what must have passed has passed only when it has.
-    return hours.quantize(Decimal("0.1"), ROUND_DOWN) if hours >= 0 else None
 
 
 def _products(filled: Filled, current: bool | None) -> dict[str, object]:

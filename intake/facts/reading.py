@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from functools import cached_property
 
 from intake.answers import Answer, Answers, Coding, Key, State
@@ -82,6 +82,16 @@ class Filled:
             if key[0].startswith(prefix) and key[1] and key in self.enabled and answer.state is not State.MISSING
         }
         return iter(sorted(instances, key=int))
+
+
+def hours_since(moment: object, at: datetime.datetime) -> Decimal | None:
+    """Hours from a moment to now; a time typed without a zone is the clinic's. None for a time that is still to come."""
+    if not isinstance(moment, datetime.datetime):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=at.tzinfo)
+    hours = Decimal((at - moment).total_seconds()) / 3600
+    # Down, not half up: what must have passed has passed only when it has.
+    return hours.quantize(Decimal("0.1"), ROUND_DOWN) if hours >= 0 else None
 
 
 def either(*truths: bool | None) -> bool | None:

@@ -193,11 +193,14 @@ def test_an_undecided_rule_asks_only_for_what_keeps_it_open() -> None:
     assert undecided.sentence == f"Cannot tell yet: ask {FACTS['medclass_z_drug'].ask}."
 
 
-def test_a_rule_that_is_switched_off_is_not_looked_at() -> None:
+def test_a_rule_that_is_switched_off_is_not_shown_and_still_true_for_what_rests_on_it() -> None:
     facts = {"kuh_current": True, "medclass_gabapentinoid": True}
     assert "IX-05" in {fired.rule_id for fired in interactions.evaluate(facts, {}).fired}
     off = interactions.evaluate(facts, {}, off={"IX-05"})
     assert "IX-05" not in {fired.rule_id for fired in off.fired} | {undecided.rule_id for undecided in off.undecided}
+    assert off.truths["ix_05"] is True
+    assert "SF-14" not in {fired.rule_id for fired in flags.evaluate({"incomplete_cows": True}, {}, off={"SF-14"}).fired}
+    assert flags.evaluate({"incomplete_cows": True}, {}, off={"SF-14"}).truths["sf_14"] is True
 
 
 def test_an_unfinished_intake_raises_only_its_own_flags() -> None:

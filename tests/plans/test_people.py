@@ -188,8 +188,8 @@ def test_only_the_suicidal_man_has_his_plan_on_hold_except_for_safety() -> None:
 GATE = {
     "V2": "",  # COWS 17 of 12, 14 h of 12: met
     "V3": "",  # COWS 9 of 8, 9 h of 8: met
-    "V4": "COWS of 8 or more and 8 hours or more since last use (COWS is 5, hours since last use 144)",
-    "V6": "COWS of 12 or more and 12 hours or more since last use (COWS is 11, hours since last use 10)",
+    "V4": "(at the assessment: COWS was 5, hours since the last kratom or 7-OH 144)",
+    "V6": "(at the assessment: COWS was 11, hours since the last kratom or 7-OH 10, hours since the last other opioid 10)",
 }
 
 

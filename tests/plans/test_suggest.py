@@ -194,17 +194,30 @@ def test_citation_and_grade_go_with_every_suggestion() -> None:
     assert (taper.citation, taper.grade) == ("CDC 2022 opioid taper by analogy", "D")
 
 
+LEAF = {"kuh_oh7": False, "kuh_concentrate": False, "opioid_30d": False, "opioid_methadone": False}
+OXYCODONE = LEAF | {"opioid_30d": True}
+METHADONE = LEAF | {"opioid_30d": True, "opioid_methadone": True}
+
+
 @pytest.mark.parametrize(
     ("facts", "threshold", "hours", "met"),
     [
-        ({"kuh_oh7": False, "opioid_30d": False, "cows_total": 8, "hours_since_last_use": 8}, 8, 8, True),
-        ({"kuh_oh7": False, "opioid_30d": False, "cows_total": 7, "hours_since_last_use": 100}, 8, 8, False),
-        ({"kuh_oh7": False, "opioid_30d": False, "cows_total": 20, "hours_since_last_use": 7}, 8, 8, False),
-        ({"kuh_oh7": True, "opioid_30d": False, "cows_total": 12, "hours_since_last_use": 12}, 12, 12, True),
-        ({"kuh_oh7": False, "opioid_30d": True, "cows_total": 11, "hours_since_last_use": 12}, 12, 12, False),
-        ({"kuh_oh7": None, "opioid_30d": False, "cows_total": 9, "hours_since_last_use": 12}, 12, 12, False),
-        ({"kuh_oh7": False, "opioid_30d": False, "cows_total": None, "hours_since_last_use": 12}, 8, 8, None),
-        ({"kuh_oh7": False, "opioid_30d": False, "cows_total": 9, "hours_since_last_use": None}, 8, 8, None),
+        (LEAF | {"cows_total": 8, "hours_since_last_use": 8}, 8, 8, True),
+        (LEAF | {"cows_total": 7, "hours_since_last_use": 100}, 8, 8, False),
+        (LEAF | {"cows_total": 20, "hours_since_last_use": 7}, 8, 8, False),
+        (LEAF | {"cows_total": None, "hours_since_last_use": 12}, 8, 8, None),
+        (LEAF | {"cows_total": 9, "hours_since_last_use": None}, 8, 8, None),
+        (LEAF | {"kuh_oh7": True, "cows_total": 12, "hours_since_last_use": 12}, 12, 12, True),
+        (LEAF | {"kuh_oh7": None, "cows_total": 9, "hours_since_last_use": 12}, 12, 12, False),
+        (LEAF | {"kuh_concentrate": True, "cows_total": 8, "hours_since_last_use": 8}, 12, 12, False),
+        (LEAF | {"kuh_concentrate": None, "cows_total": 12, "hours_since_last_use": 12}, 12, 12, True),
+        (OXYCODONE | {"cows_total": 11, "hours_since_last_use": 12, "hours_since_last_opioid": 12}, 12, 12, False),
+        (OXYCODONE | {"cows_total": 12, "hours_since_last_use": 12, "hours_since_last_opioid": 12}, 12, 12, True),
+        (OXYCODONE | {"cows_total": 12, "hours_since_last_use": 12, "hours_since_last_opioid": 2}, 12, 12, False),
+        (OXYCODONE | {"cows_total": 12, "hours_since_last_use": 12}, 12, 12, None),
+        (METHADONE | {"cows_total": 12, "hours_since_last_use": 12, "hours_since_last_opioid": 80}, 13, 72, False),
+        (METHADONE | {"cows_total": 13, "hours_since_last_use": 72, "hours_since_last_opioid": 72}, 13, 72, True),
+        (METHADONE | {"opioid_methadone": None, "cows_total": 12, "hours_since_last_use": 12}, 13, 72, False),
     ],
 )
 def test_the_start_gate(facts: dict[str, object], threshold: int, hours: int, met: bool | None) -> None:
@@ -215,8 +228,8 @@ def test_the_start_gate(facts: dict[str, object], threshold: int, hours: int, me
 def test_a_start_gate_that_is_not_met_says_to_wait() -> None:
     (said,) = one(for_person("V4 suicidal with plan and intent"), "DTX-04").contra_now
     assert (
-        said == "Start gate not met: wait and re-score; the first dose needs a COWS of 8 or more and 8 hours or more since last use "
-        "(COWS is 5, hours since last use 144)."
+        said == "Start gate not met: wait and re-score; the first dose needs a COWS of 8 or more and 8 hours or more since the last "
+        "kratom or 7-OH (at the assessment: COWS was 5, hours since the last kratom or 7-OH 144)."
     )
     assert one(for_person("V3 pregnant"), "DTX-04").contra_now == ()
 
