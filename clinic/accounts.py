@@ -15,6 +15,10 @@ DEMO_SUFFIX = ".demo"
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    def is_ajax(self, request: HttpRequest) -> bool:
+        """Nobody gets the JSON answers: they are 400 where the page is 200, and nothing of ours asks for them."""
+        return False
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 

@@ -144,7 +144,11 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-DATABASES = {"default": _database()}
+# The same database twice: counters of failed attempts are kept outside the request's transaction (clinic/counters.py).
+DATABASES = {"default": _database(), "counters": _database() | {"CONN_MAX_AGE": 0}}
+DATABASE_ROUTERS = ["clinic.counters.CountersApart"]
+# A plain test lives in one transaction that is rolled back, and its counters with it.
+COUNTERS_DATABASE = "default" if STEADY_ENV == "test" else "counters"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Rate limits must hold across workers, so the cache is a table and not each worker's memory.
 CACHES = {

@@ -24,11 +24,12 @@ hypothesis.settings.load_profile("steady")
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: object) -> Iterator[None]:
     """A clone of the template for this worker, dropped at the end. Replaces pytest-django's, which would migrate as web."""
-    from django.db import connection, connections
+    from django.db import connections
 
     databases.clone()
     # A worker inherits the controller's settings module, so its settings may have been read before its name was known.
-    connection.settings_dict["NAME"] = databases.NAME
+    for alias in connections:
+        connections[alias].settings_dict["NAME"] = databases.NAME
     yield
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         connections.close_all()
