@@ -6,7 +6,7 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
 from django.contrib import admin
-from django.urls import include, path, reverse_lazy
+from django.urls import include, path, re_path, reverse_lazy
 
 from clinic import health
 from clinic.access_table import OWN_ACCOUNT
@@ -24,8 +24,9 @@ accounts = [
     path("password/change/", own(account.password_change), name="account_change_password"),
     path("password/reset/", account.password_reset, name="account_reset_password"),
     path("password/reset/done/", account.password_reset_done, name="account_reset_password_done"),
-    path(
-        "password/reset/key/<uidb36>-<key>/",
+    # Not a path(): <uidb36> would take the dash inside the key with it.
+    re_path(
+        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$",
         account.PasswordResetFromKeyView.as_view(success_url=reverse_lazy("account_login")),
         name="account_reset_password_from_key",
     ),
