@@ -111,6 +111,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "clinic.door.NoStoreMiddleware",
     "clinic.health.DatabaseFaultMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -185,6 +186,8 @@ MFA_TOTP_ISSUER = "Steady"
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_FORMS: dict[str, str] = {}
 
+# In the session's row: the default writes them into a cookie that anybody at the machine can read.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_NAME = "steady_session"

@@ -1,0 +1,47 @@
+"""What holds for every request and every answer, whoever asks: text is UTF-8, and no browser keeps a page."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import parse_header_parameters
+
+UTF_8 = "utf-8"
+NOT_READ = b"This request could not be read: Steady reads text as UTF-8 only. Nothing was saved.\n"
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def utf_8_only(application: Application) -> Application:
+    """Refuses a request that names any other charset: Python would decode rot13, UTF-7 and escapes too.
+
+    Around Django and not a middleware of it: Django's request decodes the query in that charset while it is being made.
+    """
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if _charset(environ.get("CONTENT_TYPE", "")) == UTF_8:
+            return application(environ, start_response)
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store")]
+        start_response("400 Bad Request", headers)
+        return [NOT_READ]
+
+    return guarded
+
+
+def _charset(content_type: str) -> str:
+    """The charset a content type names, as Django would read it; UTF-8 when it names none, nothing when it cannot be read."""
+    try:
+        return parse_header_parameters(content_type)[1].get("charset", UTF_8).strip().lower()
+    except (LookupError, ValueError):
+        return ""
+
+
+class NoStoreMiddleware:
+    """No page is kept by a browser or a proxy: a desk is shared, and so is its Back button. Static files are served before."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response["Cache-Control"] = "no-store, private"
+        return response
