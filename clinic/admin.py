@@ -7,6 +7,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
+from clinic.forms import clean_as_text
 from clinic.models import Membership, Program, User
 from clinic.permissions import may, recently_confirmed
 
@@ -20,6 +21,12 @@ class Guarded(admin.ModelAdmin):
 
     view_action: str = ""
     edit_action: str = ""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            clean_as_text(field)
+        return field
 
     def _may(self, request: HttpRequest, action: str) -> bool:
         return bool(action) and may(request.user, action)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from clinic.cleaning import Unclean, clean_text
 from clinic.models import Episode, Patient, Program, User
 from clinic.permissions import grant
 
@@ -25,12 +26,31 @@ def _helper(*fields: Any) -> FormHelper:
     return helper
 
 
-def _in_kind_words(form: forms.BaseForm) -> None:
-    """What is missing is said without blame, and a choice nobody has made yet says so."""
-    for field in form.fields.values():
-        field.error_messages["required"] = "Not filled in yet."
-        if isinstance(field, forms.TypedChoiceField) and field.choices and field.choices[0][0] == "":  # type: ignore[index]
-            field.choices = [("", "Choose"), *list(field.choices)[1:]]  # type: ignore[arg-type]
+def clean_as_text(field: forms.Field) -> None:
+    """Let a text field clean what it is given before it measures it: normal form can be longer. Passwords are taken as they are typed."""
+    if not isinstance(field, forms.CharField) or isinstance(field.widget, forms.PasswordInput):
+        return
+    stock = field.to_python
+
+    def to_python(value: Any) -> str | None:
+        try:
+            return stock(clean_text(value) if isinstance(value, str) else value)
+        except Unclean as problem:
+            raise ValidationError(str(problem)) from None
+
+    field.to_python = to_python  # type: ignore[method-assign]
+
+
+class Careful(forms.BaseForm):
+    """Every text cleaned the one way (clinic/cleaning.py); what is missing said without blame; an open choice says so."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            clean_as_text(field)
+            field.error_messages["required"] = "Not filled in yet."
+            if isinstance(field, forms.TypedChoiceField) and field.choices and field.choices[0][0] == "":  # type: ignore[index]
+                field.choices = [("", "Choose"), *list(field.choices)[1:]]  # type: ignore[arg-type]
 
 
 def _columns(*names: str) -> Row:
@@ -73,7 +93,7 @@ class DateInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d", **kwargs)
 
 
-class PatientForm(forms.ModelForm):
+class PatientForm(Careful, forms.ModelForm):
     """Demographics. `version` carries which state of the row was on the screen."""
 
     class Meta:
@@ -94,7 +114,6 @@ class PatientForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _in_kind_words(self)
         self.helper = _helper(*DEMOGRAPHICS)
 
     def clean_birth_date(self) -> datetime.date:
@@ -151,14 +170,13 @@ class RegistrationForm(PatientForm):
         )
 
 
-class CareTeamForm(forms.Form):
+class CareTeamForm(Careful, forms.Form):
     """Somebody of the program who joins the care team."""
 
     user = forms.ModelChoiceField(User.objects.none(), label="Colleague", empty_label="Choose")
 
     def __init__(self, *args: Any, episode: Episode, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _in_kind_words(self)
         colleagues = User.objects.filter(is_active=True, memberships__program=episode.program_id).distinct()
         on_team = episode.care_team.filter(ended_at=None).values("user_id")
         self.fields["user"].queryset = colleagues.exclude(pk__in=on_team).order_by("last_name", "first_name")  # type: ignore[attr-defined]
@@ -167,13 +185,13 @@ class CareTeamForm(forms.Form):
         self.helper = _helper("user")
 
 
-class SearchForm(forms.Form):
+class SearchForm(Careful, forms.Form):
     """Record number, or the beginning of a name."""
 
     q = forms.CharField(label="Name or record number", max_length=80, required=False, strip=True)
 
 
-class FirstVisitForm(forms.Form):
+class FirstVisitForm(Careful, forms.Form):
     """The first administrator and program of a new clinic."""
 
     program_name = forms.CharField(label="Name of the program", max_length=120)
@@ -189,7 +207,6 @@ class FirstVisitForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _in_kind_words(self)
         self.helper = _helper(
             Fieldset("Program", "program_name"),
             Fieldset("Administrator", _columns("first_name", "last_name"), "email", "username", _columns("password", "password_again")),
