@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -15,9 +16,8 @@ from clinic.models import Patient
 from tests.clinic.test_pages import REGISTRATION, client_of
 from tests.people import House, make_house
 
-HOSTILE = st.text(
-    st.one_of(st.characters(codec=None, categories=None), st.sampled_from("\0\x01\x08\x7f\r\n\t\u2028\ud800\udfff\u0958\u0344\ufb1d\u202eé"))
-)
+TRAPS = "\0\x01\x08\x7f\r\n\t\u2028\ud800\udfff\u0958\u0344\ufb1d\u202eé"
+HOSTILE = st.text(st.characters(codec=None, categories=None) | st.sampled_from(TRAPS))
 
 
 @pytest.fixture
@@ -30,12 +30,13 @@ def house(db: None) -> House:
 @example("\ud83d")
 @example("e\u0301\r\nx\r")
 def test_a_text_is_storable_and_in_one_form_or_refused(text: str) -> None:
-    try:
-        cleaned = clean_text(text)
-    except Unclean as refusal:
-        assert str(refusal).endswith(".") and (CONTROLS.search(text) or any("\ud800" <= char <= "\udfff" for char in text))
+    if CONTROLS.search(text) or any("\ud800" <= char <= "\udfff" for char in text):
+        with pytest.raises(Unclean, match=r"\.$"):
+            clean_text(text)
         return
-    assert cleaned.encode() and unicodedata.is_normalized("NFC", cleaned) or cleaned == ""
+    cleaned = clean_text(text)
+    cleaned.encode()
+    assert unicodedata.is_normalized("NFC", cleaned)
     assert "\r" not in cleaned and "\0" not in cleaned
     assert clean_text(cleaned) == cleaned
 
@@ -66,10 +67,8 @@ def test_plain_json_is_read_as_it_is(value: Any) -> None:
 
 @given(st.binary() | HOSTILE)
 def test_anything_else_is_read_or_refused(data: bytes | str) -> None:
-    try:
+    with suppress(Unclean):
         load_json(data)
-    except Unclean as refusal:
-        assert str(refusal)
 
 
 REFUSED_JSON = [
