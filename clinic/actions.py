@@ -1,15 +1,18 @@
 """Every write of the ground floor: keyword-only, in somebody's name, one transaction, the audit inside."""
 
 import datetime
+import logging
 import uuid
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from clinic import workflow
 from clinic.models import CareTeamMember, Disclosure, Episode, Membership, Patient, Program, User
 from clinic.permissions import cell, roles_in
+
+log = logging.getLogger("steady.actions")
 
 
 class Stale(Exception):
@@ -20,26 +23,41 @@ class Stale(Exception):
         self.current = current
 
 
+class KeyUsed(Exception):
+    """The form of a registration was sent before, for other content. `earlier` is the episode it opened then."""
+
+    def __init__(self, earlier: Episode) -> None:
+        super().__init__("This form was already used to register somebody.")
+        self.earlier = earlier
+
+
 @transaction.atomic
 def register_patient(
     *, by: User, program: Program, patient: dict[str, Any], episode: dict[str, Any], key: uuid.UUID
 ) -> Episode:
     """Register a person and open their first episode; the duty team, and a clinician who registers, join the care team.
 
-    `patient` and `episode` are cleaned field values. Posting the same `key` again returns the same episode.
+    `patient` and `episode` are cleaned field values. The same `key` with the same content returns the same episode;
+    with other content it raises KeyUsed: somebody went back and wrote the next person over the first.
     """
-    earlier = Episode.objects.filter(patient__registration_key=key).order_by("id").first()
-    if earlier:
-        return earlier
-    try:
-        with transaction.atomic():
-            person = Patient.objects.create(
-                **patient, program=program, record_number=_next_record_number(), registered_by=by, registration_key=key
-            )
-    except IntegrityError:
-        # The other click of a double click won; its row is committed by now.
-        return Episode.objects.filter(patient__registration_key=key).order_by("id")[0]
-    return open_episode(by=by, patient=person, **episode)
+    if not Patient.objects.filter(registration_key=key).exists():
+        number = _next_record_number()
+        person = Patient(**patient, program=program, record_number=number, registered_by=by, registration_key=key)
+        # Of two clicks at once the second waits here and then does nothing: no error, and no row of data in a log.
+        Patient.objects.bulk_create([person], ignore_conflicts=True)
+        written = Patient.objects.get(registration_key=key)
+        if written.record_number == number:
+            return open_episode(by=by, patient=written, **episode)
+    earlier = Episode.objects.select_related("patient", "program").filter(patient__registration_key=key).order_by("id")[0]
+    sent = {**patient, **episode, "program": program}
+    if any(_registered_value(earlier, name) != value for name, value in sent.items()):
+        raise KeyUsed(earlier)
+    return earlier
+
+
+def _registered_value(episode: Episode, name: str) -> Any:
+    """What the record holds now for a field of the registration form."""
+    return getattr(episode if name in {"program", "referral_source", "presenting_reason"} else episode.patient, name)
 
 
 @transaction.atomic
@@ -54,11 +72,20 @@ def open_episode(*, by: User, patient: Patient, referral_source: str, presenting
         next_due_at=timezone.localdate(),
         next_due_what="Begin the intake",
     )
-    for member in patient.program.duty_team.filter(is_active=True):
+    for member in _duty_team(patient.program):
         join_care_team(by=by, episode=episode, user=member)
     if any(cell("patient.register", role).scope == "T" for role in roles_in(by, patient.program_id)):
         join_care_team(by=by, episode=episode, user=by)
     return episode
+
+
+def _duty_team(program: Program) -> list[User]:
+    """Who is on duty and still works there: whoever has left since stops nobody's registration."""
+    chosen = program.duty_team.filter(is_active=True)
+    members = list(chosen.filter(memberships__program=program).distinct())
+    if missing := chosen.count() - len(members):
+        log.warning("program %s: %s of the duty team have no role there any more and were left out", program.pk, missing)
+    return members
 
 
 def _next_record_number() -> str:

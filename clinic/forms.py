@@ -156,12 +156,17 @@ class RegistrationForm(PatientForm):
     def episode_values(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in ("referral_source", "presenting_reason")}
 
+    def take_fresh_key(self) -> None:
+        """Make the form, as it is shown again, one that registers somebody else when it is sent."""
+        self.data = self.data.copy()  # type: ignore[attr-defined]
+        self.data["key"] = str(uuid.uuid4())
+
     def possible_duplicates(self) -> list[Patient]:
         """People in the program with a like-sounding last name and a close birth date; empty once the clerk has answered."""
         if self.cleaned_data["different_person"]:
             return []
         if Patient.objects.filter(registration_key=self.cleaned_data["key"]).exists():
-            return []  # the second click of the same registration
+            return []  # sent before: the action tells a second click from another person
         values = self.cleaned_data
         return list(
             Patient.objects.sounding_like(

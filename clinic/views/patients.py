@@ -25,19 +25,38 @@ CONFLICT = 409
 def register(request: HttpRequest) -> HttpResponse:
     form = RegistrationForm(request.POST or None, user=request.user)  # type: ignore[arg-type]
     duplicates: list[Patient] = []
+    used = ""
     if request.method == "POST" and form.is_valid():
         duplicates = form.possible_duplicates()
-        if not duplicates:
-            episode = actions.register_patient(
-                by=request.user, program=form.cleaned_data["program"], patient=form.patient_values(),  # type: ignore[arg-type]
-                episode=form.episode_values(), key=form.cleaned_data["key"],
-            )  # fmt: skip
-            messages.success(request, f"Registered with record number {episode.patient.record_number}.")
-            return redirect("chart", episode_id=episode.public_id)
-        audit.read(request, *duplicates, reason="possible duplicates shown on registration")
-    status = 422 if form.errors else CONFLICT if duplicates else 200
-    context = {"form": form, "duplicates": _with_chart(request, duplicates)}
+        if duplicates:
+            audit.read(request, *duplicates, reason="possible duplicates shown on registration")
+        else:
+            try:
+                return _registered(request, form)
+            except actions.KeyUsed as key_used:
+                used = _used_for(request, key_used.earlier)
+                form.take_fresh_key()
+    status = 422 if form.errors else CONFLICT if duplicates or used else 200
+    context = {"form": form, "duplicates": _with_chart(request, duplicates), "used": used}
     return render(request, "clinic/register.html", context, status=status)
+
+
+def _registered(request: HttpRequest, form: RegistrationForm) -> HttpResponse:
+    """The new chart. Raises actions.KeyUsed."""
+    episode = actions.register_patient(
+        by=request.user, program=form.cleaned_data["program"], patient=form.patient_values(),  # type: ignore[arg-type]
+        episode=form.episode_values(), key=form.cleaned_data["key"],
+    )  # fmt: skip
+    messages.success(request, f"Registered with record number {episode.patient.record_number}.")
+    return redirect("chart", episode_id=episode.public_id)
+
+
+def _used_for(request: HttpRequest, earlier: Episode) -> str:
+    """Whom the form registered before, in words; of somebody out of reach nothing is said but that there was somebody."""
+    if not Patient.objects.visible_to(request.user, "patient.register").filter(pk=earlier.patient_id).exists():  # type: ignore[arg-type]
+        return "somebody"
+    audit.read(request, earlier.patient, reason="the form was sent again for another person")
+    return f"{earlier.patient.display_name} ({earlier.patient.record_number})"
 
 
 def _with_chart(request: HttpRequest, patients: list[Patient]) -> list[tuple[Patient, uuid.UUID | None]]:

@@ -2,12 +2,15 @@
 
 import datetime
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from clinic import actions, workflow
 from clinic.models import CareTeamMember, Episode, Patient, User
+from clinic.transaction import acting
 from tests.people import House, make_episode, make_house, make_user
 
 VALUES: dict[str, Any] = {
@@ -28,6 +31,42 @@ def test_a_double_click_registers_one_person(house: House) -> None:
         actions.register_patient(by=clerk, program=house.program, patient=VALUES, episode=EPISODE, key=key) for _ in range(2)
     )
     assert first == second and Patient.objects.filter(registration_key=key).count() == 1
+
+
+def test_the_same_key_for_other_content_is_refused(house: House) -> None:
+    key, clerk = uuid.uuid4(), house.staff["intake"]
+    first = actions.register_patient(by=clerk, program=house.program, patient=VALUES, episode=EPISODE, key=key)
+    for other in ({"patient": VALUES | {"legal_first_name": "Al"}}, {"episode": EPISODE | {"referral_source": "court"}}):
+        with pytest.raises(actions.KeyUsed) as caught:
+            actions.register_patient(**{"by": clerk, "program": house.program, "patient": VALUES, "episode": EPISODE, "key": key} | other)  # type: ignore[arg-type]
+        assert caught.value.earlier == first
+
+
+def test_clicks_at_the_same_moment_register_one_person(real_transactions: None) -> None:
+    house, key = make_house(), uuid.uuid4()
+    clerk = house.staff["intake"]
+
+    def click(_: int) -> str:
+        try:
+            with acting(clerk, "patient.register"):
+                episode = actions.register_patient(by=clerk, program=house.program, patient=VALUES, episode=EPISODE, key=key)
+            return episode.patient.record_number
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        numbers = set(pool.map(click, range(24)))
+    assert len(numbers) == 1 and Patient.objects.filter(registration_key=key).count() == 1
+    assert Episode.objects.filter(patient__registration_key=key).count() == 1
+
+
+def test_whoever_left_the_program_stops_nobodys_registration(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.program.duty_team.add(house.staff["nurse"], house.staff["peer"], make_user("visitor"))
+    house.staff["peer"].memberships.all().delete()
+    episode = make_episode(house.staff["intake"], house.program, last_name="New")
+    assert [member.user for member in episode.care_team.all()] == [house.staff["nurse"]]
+    assert "2 of the duty team have no role there any more" in caplog.text
+    assert "Visitor" not in caplog.text and "New" not in caplog.text
 
 
 def test_record_numbers_are_unique_and_ascend(house: House) -> None:

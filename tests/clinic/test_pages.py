@@ -152,6 +152,44 @@ def test_a_person_is_registered_once_however_often_it_is_sent(house: House) -> N
     assert Patient.objects.filter(legal_last_name="Rivera").count() == 1
 
 
+def test_going_back_and_writing_the_next_person_over_the_first_asks_and_keeps_what_was_typed(house: House) -> None:
+    client = client_of(house.staff["intake"])
+    form = {**REGISTRATION, "program": str(house.program.pk), "key": str(uuid.uuid4())}
+    assert client.post("/patients/register/", form).status_code == 302
+    first = Patient.objects.get(legal_last_name="Rivera")
+    other = form | {"legal_first_name": "Bo", "legal_last_name": "Okafor", "birth_date": "1961-12-24"}
+    response = client.post("/patients/register/", other)
+    html = response.content.decode()
+    assert response.status_code == 409
+    assert f"This form was already used to register Ana Rivera ({first.record_number})" in words(html)
+    assert "send it again to register this other person" in words(html)
+    assert 'value="Okafor"' in html and form["key"] not in html
+    assert not Patient.objects.filter(legal_last_name="Okafor").exists()
+    fresh = re.search(r'name="key" value="([0-9a-f-]{36})"', html)[1]  # type: ignore[index]
+    assert client.post("/patients/register/", other | {"key": fresh}).status_code == 302
+    assert Patient.objects.filter(legal_last_name="Okafor").count() == 1
+
+
+@pytest.mark.parametrize("field", ["presenting_reason", "phone", "safe_to_call", "referral_source", "birth_date"])
+def test_one_other_field_is_other_content(house: House, field: str) -> None:
+    client = client_of(house.staff["intake"])
+    form = {**REGISTRATION, "program": str(house.program.pk), "key": str(uuid.uuid4())}
+    client.post("/patients/register/", form)
+    changed = {"presenting_reason": "x", "phone": "555", "safe_to_call": "on", "referral_source": "court", "birth_date": "1991-02-03"}
+    assert client.post("/patients/register/", form | {field: changed[field]}).status_code == 409
+    assert client.post("/patients/register/", form).status_code == 302
+
+
+def test_a_key_of_another_program_reveals_nobody(house: House) -> None:
+    foreign = house.foreign.patient
+    form = {**REGISTRATION, "program": str(house.program.pk), "key": str(foreign.registration_key)}
+    response = client_of(house.staff["intake"]).post("/patients/register/", form)
+    html = response.content.decode()
+    assert response.status_code == 409 and "already used to register somebody" in words(html)
+    assert "Foreigncanary" not in html and foreign.record_number not in html
+    assert not Patient.objects.filter(legal_last_name="Rivera").exists()
+
+
 def test_a_possible_duplicate_asks_and_the_answer_goes_on(house: House) -> None:
     twin = make_episode(house.staff["intake"], house.program, last_name="Ryvera", preferred_name="Annie").patient
     client = client_of(house.staff["intake"])
