@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connections
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from clinic.permissions import PUBLIC_VIEWS, declared_action
@@ -29,4 +30,31 @@ def every_view_declares_its_action(app_configs: Any, **kwargs: Any) -> list[Chec
         )
         for path, pattern in patterns()
         if pattern.name not in PUBLIC_VIEWS and declared_action(pattern.callback) is None
+    ]
+
+
+# setting of the server: what keeps patients' data out of its log. Only its superuser may set these.
+QUIET = {
+    "log_min_error_statement": {"panic"},
+    "log_error_verbosity": {"terse"},
+    "log_parameter_max_length_on_error": {"0"},
+    "log_statement": {"none", "ddl"},
+}
+
+
+@register(Tags.database)
+def the_servers_log_holds_no_patient(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Run by `migrate`, and by `check --database default`."""
+    if "default" not in (databases or ()):
+        return []
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(QUIET)])
+        loud = sorted(name for name, setting in cursor.fetchall() if setting not in QUIET[name])
+    return [
+        Warning(
+            f"The database server's log may hold patients' data: {name} should be {' or '.join(sorted(QUIET[name]))}.",
+            hint='See the README, “Your own server”.',
+            id="clinic.W001",
+        )
+        for name in loud
     ]

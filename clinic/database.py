@@ -26,6 +26,8 @@ EXTENSIONS = ("fuzzystrmatch", "pg_trgm", "unaccent", "btree_gist")
 # No process ever has it: Linux stops at 4,194,304.
 IMPOSSIBLE_PID = "999999999"
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+# What fails is a statement about a person: the server's log holds its kind, without the statement, the row and the values.
+QUIET = {"log_min_error_statement": "panic", "log_error_verbosity": "terse", "log_parameter_max_length_on_error": "0"}
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "60"}
 
 
@@ -62,7 +64,7 @@ class Cluster:
 
 def cluster(purpose: str) -> Cluster:
     """The cluster of this checkout for `demo`, `own` (a trial without the demo; both durable) or `test` (fast)."""
-    settings = FAST if purpose == "test" else DURABLE
+    settings = QUIET | (FAST if purpose == "test" else DURABLE)
     return Cluster(home() / f"postgres-{purpose}", tuple(settings.items()))
 
 
@@ -108,6 +110,7 @@ def prepare(connection) -> None:  # type: ignore[no-untyped-def]
     """In one database: the owner owns the schema, the web role may use it and create nothing in it."""
     connection.execute(f"ALTER SCHEMA public OWNER TO {OWNER}")
     connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    connection.execute("DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$")
     connection.execute(f"GRANT USAGE ON SCHEMA public TO {WEB}")
     for extension in EXTENSIONS:
         connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")

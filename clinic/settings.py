@@ -9,7 +9,7 @@
 | STEADY_DEMO | 1 = demo data and demo log-ins; refused in production |
 | STEADY_REQUIRE_SECOND_FACTOR | 1 or 0; default 1, and 0 in the demo |
 | STEADY_TIME_ZONE | the clinic's time zone, default America/New_York |
-| STEADY_EMAIL_URL | where password-reset mail goes, e.g. smtp://user:pass@host:587 |
+| STEADY_EMAIL_URL | where password-reset mail goes, e.g. smtp://user:pass@host:587; required in production |
 | DATABASE_URL / DATABASE_OWNER_URL | the web role's and the owner's connection (see clinic/database.py) |
 """
 
@@ -68,7 +68,28 @@ def _database() -> dict:
     config["HOST"] = unquote(config["HOST"])  # a socket folder is percent-encoded
     options = config.setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 3)
+    # A temporary table, looked up first by default, could catch what is written into the record of accesses.
+    options["options"] = f"{options.get('options', '')} -c search_path=public,pg_temp".strip()
+    # Values travel apart from the statement, so that a statement in the server's log holds none.
+    options["server_side_binding"] = True
     config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
+    return config
+
+
+def _mail() -> dict:
+    """Where mail goes. Production needs a mail server: the console would print every password-reset link into the log."""
+    url = env.str("STEADY_EMAIL_URL", default="")
+    if not url and not PRODUCTION:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    example = "smtp://user:password@host:587"
+    if not url:
+        raise ImproperlyConfigured(f"STEADY_EMAIL_URL is not set. Production needs a mail server for password resets: {example}")
+    try:
+        config = env.email_url_config(url)
+    except ImproperlyConfigured:  # its own words would print the address, password and all
+        raise ImproperlyConfigured(f"STEADY_EMAIL_URL is no address of a mail server. Write one like {example}") from None
+    if PRODUCTION and not config["EMAIL_BACKEND"].endswith(".smtp.EmailBackend"):
+        raise ImproperlyConfigured(f"STEADY_EMAIL_URL must name a mail server in production: {example}")
     return config
 
 
@@ -195,6 +216,9 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "clinic.views.errors.csrf_failure"
 
+# Guesses are counted by address. Behind a proxy that is the last one the proxy wrote down, and not the proxy's own.
+ALLAUTH_TRUSTED_PROXY_COUNT = int(PRODUCTION)
+
 if PRODUCTION:
     SECURE_SSL_REDIRECT = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -245,10 +269,7 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
-if email_url := env.str("STEADY_EMAIL_URL", default=""):
-    globals().update(env.email_url_config(email_url))
-else:
-    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+globals().update(_mail())
 DEFAULT_FROM_EMAIL = env.str("STEADY_EMAIL_FROM", default="steady@localhost")
 
 # Paths only, never query strings, bodies or names: a log line must not say who is a patient.
@@ -256,7 +277,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"without_values": {"()": "clinic.logs.WithoutValues"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["without_values"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {"steady": {"level": "INFO"}, "django.request": {"level": "ERROR"}},
 }

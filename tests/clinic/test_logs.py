@@ -1,0 +1,151 @@
+"""No line of a log holds what was to be stored: neither ours nor the database server's."""
+
+import io
+import logging
+import os
+import time
+import uuid
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import DataError, IntegrityError, ProgrammingError, connection, transaction
+
+from clinic import database
+from clinic.checks import the_servers_log_holds_no_patient
+from clinic.logs import WithoutValues, said
+from clinic.models import Patient
+from clinic.transaction import acting
+from tests import databases
+from tests.people import House, make_house
+
+OWN_SERVER = pytest.mark.skipif(
+    os.environ.get(databases.SERVER) != databases.EMBEDDED,
+    reason="the log of another server is not ours to read",
+)
+
+
+@pytest.fixture
+def house(db: None) -> House:
+    return make_house()
+
+
+@pytest.fixture
+def lines() -> Any:
+    """A logger with the handler of the settings; returns it and where its lines go."""
+    handler = logging.StreamHandler(out := io.StringIO())
+    handler.setFormatter(logging.Formatter(settings.LOGGING["formatters"]["plain"]["format"]))
+    handler.addFilter(WithoutValues())
+    log = logging.getLogger("tests.lines")
+    log.addHandler(handler)
+    log.propagate = False
+    yield log, out
+    log.removeHandler(handler)
+
+
+def fail(canary: str, house: House) -> None:
+    """Statements that a person's data makes fail: a check, a unique key, a type, a length, a row without a name."""
+    patient = house.mine.patient
+    with acting(house.staff["nurse"], "patient.edit"):
+        match canary[0]:
+            case "a":
+                Patient.objects.filter(pk=patient.pk).update(legal_last_name=canary, version=-1)
+            case "b":
+                Patient.objects.create(**row_of(patient, canary))
+            case "c":
+                Patient.objects.filter(pk=patient.pk).update(legal_last_name=canary * 9)
+            case "d":
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT %s::text, %s::text::uuid", [canary, canary])
+            case "e":
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT nothing FROM clinic_patient WHERE legal_last_name = %s", [canary])
+
+
+def row_of(patient: Patient, canary: str) -> dict[str, Any]:
+    names = ("program_id", "record_number", "birth_date", "sex_at_birth", "registered_by_id", "registration_key")
+    return {name: getattr(patient, name) for name in names} | {"legal_last_name": canary, "legal_first_name": canary}
+
+
+FAULTS = {"a": IntegrityError, "b": IntegrityError, "c": DataError, "d": DataError, "e": ProgrammingError}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_our_lines_hold_class_and_state_and_no_value(house: House, lines: Any, kind: str) -> None:
+    log, out = lines
+    canary = f"{kind}canary{uuid.uuid4().hex}"
+    with pytest.raises(FAULTS[kind]) as caught, transaction.atomic():
+        fail(canary, house)
+    log.error("Internal Server Error: %s", "/patients/register/", exc_info=caught.value)
+    log.error("it was %s", caught.value)
+    log.error(caught.value)
+    text = out.getvalue()
+    assert canary not in text and "DETAIL" not in text
+    assert f"django.db.utils.{FAULTS[kind].__name__} (SQLSTATE {caught.value.__cause__.sqlstate})" in text  # type: ignore[union-attr]
+    assert "which led to:" in text and "test_logs.py" in text, "where and through what it happened is kept"
+
+
+def test_what_a_database_error_led_to_is_cleaned_too(lines: Any) -> None:
+    log, out = lines
+    name = "Minecanary"  # not in the lines below, which a traceback quotes
+    try:
+        try:
+            raise psycopg.errors.CheckViolation(f"DETAIL: Failing row contains ({name})")
+        except psycopg.Error as error:
+            raise RuntimeError("while saving") from IntegrityError(name, error)
+    except RuntimeError:
+        log.exception("a page failed")
+    assert "Minecanary" not in out.getvalue()
+    assert "RuntimeError: while saving" in out.getvalue() and "a page failed" in out.getvalue()
+
+
+def test_a_circle_of_causes_ends(lines: Any) -> None:
+    one, two = ValueError("one"), ValueError("two")
+    one.__cause__, two.__cause__ = two, one
+    lines[0].error("x", exc_info=one)
+    assert "ValueError: one" in lines[1].getvalue()
+    assert said(KeyError("name")) == "KeyError: 'name'"
+
+
+def test_the_filter_is_on_every_handler_that_writes() -> None:
+    assert all("without_values" in handler["filters"] for handler in settings.LOGGING["handlers"].values())
+
+
+@OWN_SERVER
+@pytest.mark.parametrize("kind", FAULTS)
+def test_the_servers_log_holds_no_value(house: House, kind: str) -> None:
+    canary = f"{kind}canary{uuid.uuid4().hex}"
+    log = database.cluster("test").log
+    before = log.stat().st_size
+    with pytest.raises(FAULTS[kind]), transaction.atomic():
+        fail(canary, house)
+    deadline = time.monotonic() + 5
+    while log.stat().st_size == before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with log.open("rb") as file:
+        file.seek(before)
+        text = file.read().decode(errors="replace")
+    assert "ERROR" in text
+    # A value that is no uuid is in the message itself, which no setting leaves out: forms refuse it long before.
+    assert kind == "d" or canary not in text
+    assert "DETAIL" not in text and "STATEMENT" not in text
+
+
+def test_values_travel_apart_from_statements(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid() AND %s::text <> ''", ["Minecanary"])
+        assert "Minecanary" not in cursor.fetchone()[0]
+
+
+def test_a_server_that_writes_statements_down_is_named(real_transactions: None) -> None:
+    assert the_servers_log_holds_no_patient(None, databases=None) == []
+    found = {warning.msg.split(": ")[1].split(" ")[0] for warning in the_servers_log_holds_no_patient(None, databases=["default"])}
+    if os.environ.get(databases.SERVER) == databases.EMBEDDED:
+        assert found == set()
+    with databases.admin(databases.NAME) as admin:
+        admin.execute(f"ALTER DATABASE {databases.NAME} SET log_error_verbosity = verbose")
+        connection.close()
+        found = {warning.msg.split(": ")[1].split(" ")[0] for warning in the_servers_log_holds_no_patient(None, databases=["default"])}
+        admin.execute(f"ALTER DATABASE {databases.NAME} RESET log_error_verbosity")
+    assert "log_error_verbosity" in found
