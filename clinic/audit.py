@@ -4,12 +4,15 @@ Changes need no call: the database writes them itself (see models/record.py).
 """
 
 import logging
+import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+
+from clinic.cleaning import CONTROLS
 
 if TYPE_CHECKING:
     from clinic.models import AccessEvent, Patient, User
@@ -17,14 +20,21 @@ if TYPE_CHECKING:
 log = logging.getLogger("steady.audit")
 
 
+class AuditFailed(Exception):
+    """An access could not be recorded, so what it would have shown is withheld."""
+
+
 def record(user: "User", *, action: str, view: str, patients: Iterable[int] = (), reason: str = "") -> "AccessEvent":
-    """Write one access event inside the current transaction. Raises DatabaseError, which withholds the page."""
+    """Write one access event inside the current transaction; the database sets its time. Raises AuditFailed, which withholds the page."""
     from clinic.models import AccessEvent
 
     roles = sorted({role for _, role in user.program_roles()})
-    return AccessEvent.objects.create(
-        at=timezone.now(), user=user, roles=roles, action=action, view=view, patients=list(patients), reason=reason[:300]
-    )
+    try:
+        return AccessEvent.objects.create(
+            at=timezone.now(), user=user, roles=roles, action=action, view=view, patients=list(patients), reason=reason[:300]
+        )
+    except DatabaseError as error:
+        raise AuditFailed from error
 
 
 def read(request: HttpRequest, *patients: "Patient", reason: str = "") -> None:
@@ -41,26 +51,39 @@ def read(request: HttpRequest, *patients: "Patient", reason: str = "") -> None:
 def record_denial(request: HttpRequest, response: HttpResponse) -> None:
     """A refusal or a row out of reach, after the request's own transaction has been rolled back."""
     from clinic.models import AccessEvent
+    from clinic.transaction import acting
 
     match = request.resolver_match
     if match is None:
         return
     user: Any = request.user if request.user.is_authenticated else None
+    action = getattr(request, "action", "")
     try:
-        with transaction.atomic():
+        with acting(user, action):
             AccessEvent.objects.create(
                 at=timezone.now(),
                 user=user,
                 roles=sorted({role for _, role in user.program_roles()}) if user else [],
-                action=getattr(request, "action", ""),
-                view=match.view_name or "",
+                action=action,
+                view=(match.view_name or "")[:80],
+                patients=_patients(match.kwargs),
                 outcome=AccessEvent.Outcome.DENIED,
                 reason=f"{response.status_code} {_target(match.kwargs)}"[:300],
             )
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         log.exception("a denial could not be recorded")
 
 
+def _patients(kwargs: dict) -> list[int]:
+    """Whose record was tried: their own trail shows it, in reach or not."""
+    from clinic.models import Episode
+
+    episode = kwargs.get("episode_id")
+    if not isinstance(episode, uuid.UUID):
+        return []
+    return list(Episode.objects.filter(public_id=episode).values_list("patient_id", flat=True))
+
+
 def _target(kwargs: dict) -> str:
-    """The random ids of the URL, which say what was tried without saying whose it is."""
-    return " ".join(str(value) for value in kwargs.values())
+    """What the URL named, which says what was tried without saying whose it is; characters that cannot be stored are shown as ?."""
+    return CONTROLS.sub("?", " ".join(str(value) for value in kwargs.values()))

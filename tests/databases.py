@@ -115,6 +115,8 @@ def drop() -> None:
 def _create(connection: psycopg.Connection, name: str, template: str) -> None:
     names = [sql.Identifier(part) for part in (name, template, database.OWNER)]
     connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*names))
+    # What may be done with a database as a whole is not copied from its template.
+    connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
 
 
 def _drop(connection: psycopg.Connection, name: str) -> None:

@@ -45,7 +45,7 @@ def page_of(name: str, episode: Episode) -> str:
 
 
 def summarize(episode: Episode, acuity: tuple[int, str, int], due: tuple[datetime.date | None, str] = (None, "")) -> None:
-    with acting(None, "intake.submit"):
+    with acting(episode.opened_by, "intake.submit"):
         scores = {"phq9": {"label": "PHQ-9", "value": 17, "band": "moderately severe"}}
         actions.update_summary(episode=episode, acuity=acuity, due=due, scores=scores)
 

@@ -16,6 +16,6 @@ class Command(Migrate):
             return
         call_command("createcachetable", verbosity=0)
         with connection.cursor() as cursor:
-            raised = walls.raise_walls(cursor)
-        if not raised:
-            self.stderr.write(f"There is no role {walls.WEB_ROLE} here, so no privileges were set. See the README, “Your own server”.")
+            missing = walls.raise_walls(cursor)
+        for sentence in missing:
+            self.stderr.write(sentence)
