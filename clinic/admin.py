@@ -2,6 +2,12 @@
 
 from typing import Any
 
+# Imported so that they have registered their models by now, which are then taken out again.
+import allauth.account.admin
+import allauth.mfa.admin  # noqa: F401
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
@@ -13,7 +19,8 @@ from clinic.permissions import may, recently_confirmed
 
 admin.site.site_header = admin.site.site_title = "Steady administration"
 admin.site.index_title = "Configuration"
-admin.site.unregister(Group)  # what a person may do follows from memberships alone
+# What a person may do follows from memberships alone; authenticators and addresses are their owner's, on the account pages.
+admin.site.unregister([Group, Authenticator, EmailAddress])
 
 
 class Guarded(admin.ModelAdmin):
@@ -102,8 +109,20 @@ class StaffAdmin(StepUp, UserAdmin):
     readonly_fields = ("last_login",)
 
 
+class ProgramForm(forms.ModelForm):
+    """On duty can be whoever has a role in the program; a new program gets its people first."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if duty := self.fields.get("duty_team"):  # not there when the page is read-only
+            members = User.objects.filter(is_active=True, memberships__program=self.instance.pk)
+            duty.queryset = members.distinct().order_by("last_name", "first_name")  # type: ignore[attr-defined]
+            duty.error_messages["invalid_choice"] = "Somebody chosen here has no role in this program. Give them one first, or leave them out."
+
+
 @admin.register(Program)
 class ProgramAdmin(Guarded):
+    form = ProgramForm
     view_action, edit_action = "formulary.edit", "formulary.edit"
     list_display = ("name", "initial_plan_days", "review_days", "certifying_role", "active")
     filter_horizontal = ("duty_team",)
