@@ -158,8 +158,7 @@ class RegistrationForm(PatientForm):
 
     def take_fresh_key(self) -> None:
         """Make the form, as it is shown again, one that registers somebody else when it is sent."""
-        self.data = self.data.copy()  # type: ignore[attr-defined]
-        self.data["key"] = str(uuid.uuid4())
+        self.data = {**self.data.dict(), "key": str(uuid.uuid4())}  # type: ignore[attr-defined]
 
     def possible_duplicates(self) -> list[Patient]:
         """People in the program with a like-sounding last name and a close birth date; empty once the clerk has answered."""

@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Callable
 
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from clinic.audit import AuditFailed
+
 log = logging.getLogger("steady.health")
 RETRY_AFTER_SECONDS = "5"
-OURS = (DataError, IntegrityError)
+# The two records the database keeps: whatever keeps a row out of them, nothing may be shown or changed.
+RECORDS = frozenset({"clinic_accessevent", "clinic_change"})
 
 
 class HealthMiddleware:
@@ -30,27 +33,33 @@ class HealthMiddleware:
 class DatabaseFaultMiddleware:
     """A database that is down, full, or cannot write the audit is a 503 with a sentence, never a stack trace.
 
-    A value that does not fit its column is a mistake of ours and stays a 500: to call it an outage would hide it.
+    This sees what views and templates raise. Django turns what every other layer raises (sessions, other middleware, BEGIN
+    and COMMIT) into a response before any middleware sees it, so `clinic.views.errors.server_error` asks the same question.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        try:
-            return self.get_response(request)
-        except (OperationalError, InterfaceError):
-            return unavailable()
+        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, DatabaseError | InterfaceError) and not isinstance(exception, OURS):
-            return unavailable()
-        return None
+        return unavailable(exception) if is_outage(exception) else None
 
 
-def unavailable() -> HttpResponse:
+def is_outage(exception: BaseException | None) -> bool:
+    """Whether the database, and not a mistake of ours, is the reason.
+
+    A value that does not fit its column is a mistake of ours and stays a 500: to call it an outage would hide it.
+    """
+    if isinstance(exception, DataError | IntegrityError):
+        return getattr(getattr(exception.__cause__, "diag", None), "table_name", None) in RECORDS
+    return isinstance(exception, AuditFailed | DatabaseError | InterfaceError)
+
+
+def unavailable(exception: BaseException) -> HttpResponse:
     """503 with a sentence and Retry-After; drops the broken connection so that the next request gets a fresh one."""
-    log.exception("the database did not answer")
+    log.error("the database did not answer", exc_info=exception)
     if not connection.in_atomic_block:
         connection.close()
     response = HttpResponse(render_to_string("503.html"), status=503)
@@ -66,9 +75,12 @@ def readiness() -> JsonResponse:
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             problems["migrations"] = "Some migrations have not been applied."
         with connection.cursor() as cursor:
-            cursor.execute("SELECT has_table_privilege('clinic_accessevent', 'INSERT')")
+            cursor.execute("SELECT has_table_privilege(to_regclass('public.clinic_accessevent'), 'INSERT')")
             if not cursor.fetchone()[0]:
                 problems["audit"] = "The web role cannot write access events, so no record may be shown."
+            cursor.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+            if cursor.fetchone()[0]:
+                problems["walls"] = "The web role may make temporary tables, which could catch the record of accesses."
     except DatabaseError:
         problems["database"] = "The database does not answer."
         connection.close()

@@ -16,6 +16,7 @@ from clinic.views import care_team, caseload, first_visit, patients, trail
 # Before anything reads admin.site.urls: the admin logs in at the same door as everybody else.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 own = requires(OWN_ACCOUNT)
+handler500 = "clinic.views.errors.server_error"
 
 accounts = [
     path("login/", account.login, name="account_login"),

@@ -13,7 +13,7 @@ def house(db: None) -> House:
     return make_house()
 
 
-CHARSETS = "rot13 base64 utf-7 unicode_escape utf-16 latin-1 hex zlib idna undefined no-such utf8 \xff".split()
+CHARSETS = ["rot13", "base64", "utf-7", "unicode_escape", "utf-16", "latin-1", "hex", "zlib", "idna", "undefined", "no-such", "utf8", "ÿ"]
 FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
 REFUSED = [f"{kind}; charset={charset}" for kind in (FORM, PARTS, "a/b") for charset in CHARSETS]
 REFUSED += [f"{FORM}; charset=utf-8; charset=rot13", f"{FORM}; charset*=rot13''%41", f"{FORM}; charset*=utf-8''rot13"]
