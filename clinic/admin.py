@@ -117,7 +117,7 @@ class ProgramForm(forms.ModelForm):
         if duty := self.fields.get("duty_team"):  # not there when the page is read-only
             members = User.objects.filter(is_active=True, memberships__program=self.instance.pk)
             duty.queryset = members.distinct().order_by("last_name", "first_name")  # type: ignore[attr-defined]
-            duty.error_messages["invalid_choice"] = "Somebody chosen here has no role in this program. Give them one first, or leave them out."
+            duty.error_messages["invalid_choice"] = "Somebody chosen has no role in this program. Give them one first, or leave them out."
 
 
 @admin.register(Program)

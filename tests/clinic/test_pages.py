@@ -2,9 +2,13 @@
 
 import datetime
 import re
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -12,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic import actions
-from clinic.models import CareTeamMember, Episode, Patient, User
+from clinic.models import CareTeamMember, Episode, Patient, Program, User
 from clinic.transaction import acting
 from tests.people import House, make_episode, make_house, make_user
 
@@ -379,6 +383,66 @@ def test_the_first_visit_makes_the_program_and_is_over(db: None) -> None:
     page = words(client.post("/first-visit/", form | {"password_again": form["password"]}, follow=True).content.decode())
     assert "Your program is ready" in page
     assert client.get("/first-visit/").status_code == 302
+
+
+FIRST = {
+    "program_name": "Harbor", "first_name": "Kim", "last_name": "Lee", "email": "kim@example.org", "username": "kim",
+    "password": "a quiet river bend", "password_again": "a quiet river bend",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"password": "short", "password_again": "short"}, "too short"),
+        ({"password": "password1234", "password_again": "password1234"}, "too common"),
+        ({"username": "kim lee"}, "Enter a valid username"),
+        ({"email": "kim"}, "valid email"),
+        ({"program_name": "Har\x01bor"}, "cannot be stored"),
+        ({"program_name": "x" * 121}, "at most 120 characters"),
+        ({"first_name": ""}, "Not filled in yet."),
+    ],
+)
+def test_a_first_visit_with_a_mistake_makes_nothing(db: None, changes: dict[str, str], sentence: str) -> None:
+    answer = Client().post("/first-visit/", FIRST | changes)
+    assert answer.status_code == 422 and sentence in words(answer.content.decode())
+    assert not User.objects.exists() and not Program.objects.exists()
+
+
+def test_a_second_first_visit_is_sent_to_the_log_in(house: House) -> None:
+    before = User.objects.count()
+    answer = Client().post("/first-visit/", FIRST)
+    assert answer.status_code == 302 and User.objects.count() == before
+
+
+def test_two_first_visits_at_the_same_moment_make_one_administrator(real_transactions: None) -> None:
+    def visit(number: int) -> int:
+        try:
+            return Client().post("/first-visit/", FIRST | {"username": f"kim{number}", "program_name": f"Harbor {number}"}).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(visit, range(6))) == {302}
+    assert (User.objects.count(), Program.objects.count()) == (1, 1)
+
+
+def test_from_the_first_visit_to_the_first_colleague(db: None, settings: Any) -> None:
+    """A clinic of one's own: the administrator enrols a second factor, and meets no patient."""
+    settings.REQUIRE_SECOND_FACTOR = True
+    client = Client()
+    client.post("/first-visit/", FIRST)
+    client.post("/accounts/login/", {"login": "kim", "password": FIRST["password"]})
+    assert client.get("/admin/")["Location"] == "/accounts/2fa/totp/activate/"
+    client.post(client.get("/accounts/2fa/totp/activate/")["Location"], {"password": FIRST["password"]})
+    client.get("/accounts/2fa/totp/activate/")
+    secret = client.session["mfa.totp.secret"]
+    code = totp.format_hotp_value(totp.hotp_value(secret, int(time.time()) // 30))
+    client.post("/accounts/2fa/totp/activate/", {"code": code})
+    assert client.get("/admin/").status_code == 200
+    assert client.get("/caseload/").status_code == 403
+    kim = User.objects.get()
+    assert kim.is_staff and not kim.is_superuser and [role for _, role in kim.program_roles()] == ["sys_admin"]
 
 
 # Promises of every page
