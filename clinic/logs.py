@@ -8,6 +8,7 @@ import django.db
 import psycopg
 
 DATABASE_ERRORS = (django.db.Error, psycopg.Error)
+UNREACHED = (django.db.OperationalError, psycopg.OperationalError)
 
 
 class WithoutValues(logging.Filter):
@@ -27,10 +28,12 @@ class WithoutValues(logging.Filter):
 def said(error: BaseException) -> str:
     """One line about an exception: its class, and its message unless that quotes what was to be stored."""
     name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-    if not isinstance(error, DATABASE_ERRORS):
-        return f"{name}: {error}"
     state = getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None)
-    return f"{name} (SQLSTATE {state or 'unknown'})"
+    # Without a state the server has said nothing yet: why no connection came about is what whoever looks after it must read.
+    unreached = isinstance(error, UNREACHED) and state is None
+    if unreached or not isinstance(error, DATABASE_ERRORS):
+        return f"{name}: {error}"
+    return f"{name} (SQLSTATE {state or 'none'})"
 
 
 def _lines(error: BaseException, seen: set[int]) -> Iterator[str]:

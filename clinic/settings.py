@@ -174,7 +174,12 @@ COUNTERS_DATABASE = "default" if STEADY_ENV == "test" else "counters"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Rate limits must hold across workers, so the cache is a table and not each worker's memory.
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "clinic_cache"},
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "clinic_cache",
+        # The default is 300: whoever tries many names would push the counters of others out.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
 }
 
 AUTH_USER_MODEL = "clinic.User"

@@ -108,6 +108,12 @@ def test_a_circle_of_causes_ends(lines: Any) -> None:
     assert said(KeyError("name")) == "KeyError: 'name'"
 
 
+def test_why_no_connection_came_about_is_said() -> None:
+    assert said(psycopg.OperationalError("connection refused")) == "psycopg.OperationalError: connection refused"
+    assert said(psycopg.errors.DiskFull("Minecanary")) == "psycopg.errors.DiskFull (SQLSTATE 53100)"
+    assert said(psycopg.DataError("Minecanary")) == "psycopg.DataError (SQLSTATE none)"
+
+
 def test_the_filter_is_on_every_handler_that_writes() -> None:
     assert all("without_values" in handler["filters"] for handler in settings.LOGGING["handlers"].values())
 
