@@ -69,8 +69,14 @@ class Evaluated:
 def _score(score: Score) -> dict[str, Any]:
     return {
         "code": score.code, "name": score.name, "total": score.total, "band": score.band, "text": score.text, "floor": score.floor,
-        "prorated": score.prorated, "source": score.source, "note": score.note,
+        "prorated": score.prorated, "source": score.source, "note": _note(score),
     }  # fmt: skip
+
+
+def _note(score: Score) -> str:
+    """The parts of a score that are read apart (SUD-11: criteria 1 to 9, tolerance and withdrawal), then its own note."""
+    parts = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in score.subscores.items())
+    return ". ".join(text for text in (parts[:1].upper() + parts[1:], score.note) if text)
 
 
 def _need(need: Need) -> dict[str, Any]:

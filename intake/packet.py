@@ -3,13 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
-from clinic.permissions import grant
 from intake.content_files import read
-
-if TYPE_CHECKING:
-    from clinic.models import User
 
 FILE = "instruments.yaml"
 
@@ -31,9 +26,6 @@ def packet() -> Mapping[str, Listed]:
     return {code: Listed(code=code, **row) for code, row in read(FILE)["instruments"].items()}
 
 
-def may_rate(user: "User", code: str, program_id: int) -> bool:
-    """Whether this person may fill the questionnaire in this program: what a clinician observes is not for the front desk."""
-    if packet()[code].filled_by != "clinician":
-        return True
-    held = grant(user, "observation.enter")
-    return program_id in held.programs | held.team_programs
+def may_fill(code: str, *, observes: bool) -> bool:
+    """Whether somebody who may, or may not, enter observations for this episode fills the questionnaire."""
+    return observes or packet()[code].filled_by != "clinician"

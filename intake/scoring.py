@@ -46,6 +46,7 @@ class ScoreDefinition(_Strict):
     bands: tuple[Band, ...]
     missing: Missing
     source: str
+    loinc: str = ""  # the total's code, where two independent sources confirm it
     positive_from: int | None = None
     positive_by_sex: dict[str, str] = {}
     subscores: dict[str, tuple[str, ...]] = {}

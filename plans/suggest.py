@@ -131,7 +131,8 @@ def start_gate(facts: Mapping[str, object]) -> Gate:
     cows, hours = row["cows_threshold"], row["min_hours"]
     opioids = facts.get("opioid_30d") is not False
     kratom = facts.get("kuh_current") is not False
-    times = ({"kratom or 7-OH": "hours_since_last_use"} if kratom else {}) | ({"other opioid": "hours_since_last_opioid"} if opioids else {})
+    asked = (("kratom or 7-OH", "hours_since_last_use", kratom), ("other opioid", "hours_since_last_opioid", opioids))
+    times = {of: fact for of, fact, counts in asked if counts}
     needs = [f"cows_total >= {cows}", *(f"{fact} >= {hours}" for fact in times.values())]
     met = condition(" and ".join(needs), "start gate").evaluate(facts).truth
     needed = f"the first dose needs a COWS of {cows} or more and {hours} hours or more since the last {' and the last '.join(times)}"

@@ -67,6 +67,7 @@ def gather(
     facts["phq9_item9_open"] = "phq9" in packet and facts["phq9_item9"] is None
     facts |= _suicide(forms.get("asq"), forms.get("phq9"), parameters, at)
     facts |= _history(forms.get("medhx"), at)
+    facts |= _observed(forms.get("observed") or forms.get("medhx"))  # medhx 1.0.0 held the observations as well
     facts |= _pregnancy(person, forms.get("medhx"))
     facts |= _liver_and_heart(forms.get("medhx"), facts)
     facts |= _social(forms.get("social"))
@@ -279,8 +280,9 @@ def _screen(filled: Filled, parameters: Parameters) -> Screen:
 
 PLAIN = (
     "seizure_hx", "overdose_12m", "oud_hx", "complicated_withdrawal_hx", "stable_chronic", "unstable_condition", "liver_disease",
-    "jaundice", "precipitated_withdrawal_now", "disorientation_observed", "acute_liver_failure", "acute_emergency",
+    "jaundice",
 )  # fmt: skip
+OBSERVED = ("precipitated_withdrawal_now", "disorientation_observed", "acute_liver_failure", "acute_emergency")
 
 
 def _history(filled: Filled | None, at: datetime.datetime) -> dict[str, object]:
@@ -289,6 +291,14 @@ def _history(filled: Filled | None, at: datetime.datetime) -> dict[str, object]:
     facts: dict[str, object] = {name: filled.yes(name) for name in PLAIN}
     facts["seizure_7d"] = False if filled.yes("seizure_hx") is False else _within_week(filled, at)
     facts["overdose_30d"] = False if filled.yes("overdose_12m") is False else filled.yes("overdose_30d")
+    return facts
+
+
+def _observed(filled: Filled | None) -> dict[str, object]:
+    """What a clinician measured and saw."""
+    if filled is None:
+        return {}
+    facts: dict[str, object] = {name: filled.yes(name) for name in OBSERVED}
     facts["bp_systolic"] = filled.number("bp_systolic")
     facts["emergency_vitals"] = either(
         _below(filled, "respiratory_rate", 10), _below(filled, "spo2", 90), _below(filled, "bp_systolic", 80), filled.yes("not_rousable")

@@ -19,7 +19,7 @@ from intake.branching import Evaluation, evaluate
 from intake.forms import id_of
 from intake.models import Answer as Row
 from intake.models import Instrument, Response
-from intake.packet import may_rate, packet
+from intake.packet import may_fill, packet
 from intake.questionnaire import Item, Questionnaire
 from intake.views.flags import safety
 
@@ -76,19 +76,21 @@ def entries(request: HttpRequest, episode: Episode) -> list[Entry]:
     rows: dict[int, dict[Key, Row]] = {}
     for row in Row.objects.filter(response__in=drafts.values()):
         rows.setdefault(row.response_id, {})[row.link_id, row.instance] = row
+    observes = bool(within(request.user, "observation.enter", [episode]))  # type: ignore[arg-type]
     made = []
     for code, listed in packet().items():
         draft = drafts.get(code)
         instrument = draft.instrument if draft else active.get(code)
         if instrument is None:
             continue
-        made.append(_entry(request, episode, listed, instrument, draft, submitted.get(code), rows.get(draft.pk, {}) if draft else {}))
+        answers = rows.get(draft.pk, {}) if draft else {}
+        made.append(_entry(episode, listed, instrument, draft, submitted.get(code), answers, fills=may_fill(code, observes=observes)))
     return made
 
 
 def _entry(
-    request: HttpRequest, episode: Episode, listed: Any, instrument: Instrument, draft: Response | None, submitted: Response | None,
-    rows: dict[Key, Row],
+    episode: Episode, listed: Any, instrument: Instrument, draft: Response | None, submitted: Response | None, rows: dict[Key, Row],
+    *, fills: bool,
 ) -> Entry:  # fmt: skip
     questionnaire = instrument.questionnaire
     stored = {key: from_json(questionnaire.by_id[key[0]], State(row.state), row.value) for key, row in rows.items()}
@@ -96,7 +98,7 @@ def _entry(
     refusal = ""
     if not instrument.may_show_items:
         refusal = "Needs a recorded permission first."
-    elif not may_rate(request.user, listed.code, episode.program_id):  # type: ignore[arg-type]
+    elif not fills:
         refusal = "Rated by a clinician."
     url = reverse("section", kwargs={"episode_id": episode.public_id, "code": listed.code, "number": 1})
     return Entry(

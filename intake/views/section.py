@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from clinic.models import Episode
 from clinic.permissions import Refused, requires
-from clinic.views.reach import about, open_episode
+from clinic.views.reach import about, open_episode, within
 from intake import actions
 from intake.answers import Answer, Key, State, from_json, to_words
 from intake.branching import evaluate
@@ -19,7 +19,7 @@ from intake.forms import Question, Rows, SectionForm, id_of, name_of
 from intake.formulary import notes
 from intake.models import Answer as Row
 from intake.models import Instrument, Medicine, Response
-from intake.packet import may_rate, packet
+from intake.packet import may_fill, packet
 from intake.questionnaire import Item
 from intake.views.flags import safety
 from intake.views.overview import progress_of
@@ -46,9 +46,13 @@ def _instrument(request: HttpRequest, episode: Episode, code: str) -> Instrument
         raise Http404
     if not instrument.may_show_items:
         raise Refused("This questionnaire needs a recorded permission before its questions may be shown.")
-    if not may_rate(request.user, code, episode.program_id):  # type: ignore[arg-type]
+    if not may_fill(code, observes=_observes(request, episode)):
         raise Refused(f"{packet()[code].title} is rated by a clinician.")
     return instrument
+
+
+def _observes(request: HttpRequest, episode: Episode) -> bool:
+    return bool(within(request.user, "observation.enter", [episode]))  # type: ignore[arg-type]
 
 
 class Page:
@@ -187,9 +191,9 @@ class Page:
         for number, section in enumerate(self.questionnaire.sections()[self.number :], self.number + 1):
             if self.form(section=section).questions:
                 return self._url(self.instrument.code, number)
-        codes = list(packet())
+        codes, observes = list(packet()), _observes(self.request, self.episode)
         for code in codes[codes.index(self.instrument.code) + 1 :]:
-            if may_rate(self.request.user, code, self.episode.program_id):  # type: ignore[arg-type]
+            if may_fill(code, observes=observes):
                 return self._url(code, 1)
         return reverse("review", kwargs={"episode_id": self.episode.public_id})
 

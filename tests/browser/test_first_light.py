@@ -23,7 +23,7 @@ from tests.people import PASSWORD, make_user
 
 pytestmark = pytest.mark.browser
 DENISE = people()["V5"]
-OBSERVED = "cows"
+OBSERVED = [code for code, listed in packet().items() if listed.filled_by == "clinician"]
 
 
 @pytest.fixture
@@ -159,13 +159,14 @@ def test_from_the_first_call_to_a_signed_plan(page: Page, clinic: Program, hand:
     base = page.url.removesuffix("chart/")
     journey.go(f"{base}intake/", "Intake")
     for code in packet():
-        if code != OBSERVED:
+        if code not in OBSERVED:
             journey.fill(base, code)
 
-    # The nurse rates the withdrawal signs and submits.
+    # The nurse asks for the signs of dependence, measures, rates the withdrawal and submits.
     journey.log_in("nora")
     assert journey.open_chart() == base
-    journey.fill(base, OBSERVED)
+    for code in OBSERVED:
+        journey.fill(base, code)
     journey.submit(base)
     reads_the_assessment(page)
 

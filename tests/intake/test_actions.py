@@ -342,8 +342,8 @@ AT_ONCE = [
     ("Prefers not to say whether he wished to be dead", "asq", {"1": "declined"}, {"SF-02": 4}),
     ("PHQ-9 item 9 on several days, not screened", "phq9", {"9": DAYS[1]}, {"SF-04": 4}),
     ("Is not safe at home", "social", {"unsafe": "true"}, {"SF-12": 4}),
-    ("Breathes 8 times a minute", "medhx", {"respiratory_rate": "8"}, {"SF-15": 4}),
-    ("Oxygen saturation 84%", "medhx", {"spo2": "84"}, {"SF-15": 4}),
+    ("Breathes 8 times a minute", "observed", {"respiratory_rate": "8"}, {"SF-15": 4}),
+    ("Oxygen saturation 84%", "observed", {"spo2": "84"}, {"SF-15": 4}),
 ]
 LATER = [
     ("PHQ-9 item 9 not at all", "phq9", {"9": DAYS[0]}),

@@ -13,6 +13,7 @@ from intake.evaluation import Person, Settings, evaluate_episode
 from intake.facts.reading import Filled
 from intake.formulary import shipped
 from intake.packet import packet
+from intake.questionnaire import load
 
 NOW = datetime.datetime(2026, 11, 23, 10, 0, tzinfo=ZoneInfo("America/New_York"))
 DECLINED = "declined"
@@ -216,3 +217,21 @@ def test_rows_under_a_question_that_was_taken_back_do_not_count() -> None:
 )
 def test_a_seizure_of_the_last_week_is_known_by_answer_or_date(answers: dict[str, str], recent: bool | None) -> None:
     assert facts(filled("medhx", **answers))["seizure_7d"] is recent
+
+
+def test_a_response_of_the_first_release_that_held_the_observations_still_tells_them() -> None:
+    """Vital signs stood in the medical history before they got a questionnaire of their own."""
+    old = load({"resourceType": "Questionnaire", "name": "MEDHX", "item": [{"linkId": "spo2", "type": "integer", "text": "Oxygen"}]})
+    answers = {("spo2", ""): parse_answer(old.by_id["spo2"], ["84"])}
+    assert fired(Filled(old, answers, NOW))["SF-15"] == "CRITICAL"
+
+
+@pytest.mark.parametrize(("age", "says"), [(17, True), (18, False)])
+def test_a_minor_is_said_at_the_level(age: int, says: bool) -> None:
+    notes = result(filled("kuh", use_status="current", days_30="3"), age=age).level.notes
+    assert ("Adult rules, minor: an adolescent clinician decides." in notes) is says
+
+
+def test_tolerance_and_withdrawal_are_counted_apart() -> None:
+    (score,) = result(filled("sud11", q_1="Y", q_10="Y", q_11="Y")).as_json()["scores"]
+    assert score["note"] == "Criteria 1 to 9: 1, tolerance and withdrawal: 2"

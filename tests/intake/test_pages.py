@@ -174,10 +174,10 @@ def test_without_javascript_a_question_that_opened_is_asked_before_going_on(hous
     assert "One of them opened more questions below" in words(page) and 'name="a-2"' in page
 
 
-@pytest.mark.parametrize(("role", "after_sud11"), [("intake", "social"), ("nurse", "cows")])
-def test_the_next_questionnaire_is_one_that_this_person_may_fill(house: House, role: str, after_sud11: str) -> None:
+@pytest.mark.parametrize(("role", "after_auditc"), [("intake", "social"), ("nurse", "sud11")])
+def test_the_next_questionnaire_is_one_that_this_person_may_fill(house: House, role: str, after_auditc: str) -> None:
     client = client_of(house.staff[role])
-    assert Sheet(client, house.mine, "sud11").press()["Location"] == section(house.mine, after_sud11)
+    assert Sheet(client, house.mine, "auditc").press()["Location"] == section(house.mine, after_auditc)
 
 
 def test_the_last_section_leads_to_the_review(house: House) -> None:

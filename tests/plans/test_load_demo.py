@@ -21,12 +21,12 @@ from plans.models import Plan, SignedPlan
 from plans.people import people
 
 PLACES = {  # person: stage of the episode, questionnaires submitted, drafts open, plan, signed versions
-    "Maya": (workflow.ASSESSED, 12, 0, "", 0),
-    "Jordan": (workflow.PLANNING, 12, 0, "draft", 0),
-    "Elena": (workflow.ASSESSED, 12, 0, "", 0),
+    "Maya": (workflow.ASSESSED, 13, 0, "", 0),
+    "Jordan": (workflow.PLANNING, 13, 0, "draft", 0),
+    "Elena": (workflow.ASSESSED, 13, 0, "", 0),
     "Marcus": (workflow.INTAKE, 0, 2, "", 0),
-    "Denise": (workflow.TREATMENT, 12, 0, "signed", 1),
-    "Rob": (workflow.ASSESSED, 12, 0, "", 0),
+    "Denise": (workflow.TREATMENT, 13, 0, "signed", 1),
+    "Rob": (workflow.ASSESSED, 13, 0, "", 0),
 }
 
 

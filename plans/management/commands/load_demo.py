@@ -17,6 +17,7 @@ from clinic.transaction import acting
 from intake import actions as intake_actions
 from intake.answers import Answer, Key
 from intake.models import Assessment, Flag, Instrument
+from intake.packet import packet
 from plans import actions as plan_actions
 from plans import signing
 from plans.findings import findings
@@ -44,7 +45,6 @@ TEAM = ("case_manager", "counsellor", "nurse", "prescriber", "peer")
 # Which of the six has come how far.
 STAGES = {"V1": "submitted", "V2": "planning", "V3": "submitted", "V4": "draft", "V5": "signed", "V6": "submitted"}
 DRAFTED = ("asq", "phq9")  # what V4 has answered so far
-OBSERVED = "cows"
 
 
 class Command(BaseCommand):
@@ -128,7 +128,7 @@ class _Journey:
 
     def answer(self, episode: Episode, codes: tuple[str, ...]) -> None:
         for code in codes:
-            by = self.staff["nurse" if code == OBSERVED else "intake"]
+            by = self.staff["nurse" if packet()[code].filled_by == "clinician" else "intake"]
             answers: dict[Key, Answer] = self.invented.filled(code, self.now)
             with acting(by, "intake.edit"):
                 intake_actions.save_answers(
