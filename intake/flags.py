@@ -6,6 +6,7 @@ from functools import cache
 from intake.rules import Input, Outcome, Rule, fire, load
 
 FILE = "flags.yaml"
+EMERGENCY = "SF-01"  # holds every component that is not a safety one until the emergency evaluation is recorded (3.2)
 
 
 @cache

@@ -274,6 +274,15 @@ def _options(item: Item) -> list[dict[str, Any]]:
     ]
 
 
+class EvaluationForm(forms.Form):
+    """What the emergency evaluation after a high suicide risk found."""
+
+    evaluation = forms.CharField(
+        label="Who evaluated, when, and what came of it", min_length=10, max_length=2000, widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="For example: seen by the on-call psychiatrist at 14:20, admitted. Or: safe to go home with her sister, plan copied.",
+    )  # fmt: skip
+
+
 class AcknowledgeForm(forms.Form):
     """What was done about a flag."""
 

@@ -12,7 +12,7 @@ from clinic.models import ClinicalModel, Episode, User
 from clinic.models.patients import ClinicalQuerySet
 from clinic.models.record import Immutable
 from intake.answers import Key, State
-from intake.flags import other_names
+from intake.flags import EMERGENCY, other_names
 from intake.questionnaire import Questionnaire, load
 
 _compiled: dict[str, Questionnaire] = {}
@@ -216,6 +216,10 @@ class FlagQuerySet(ClinicalQuerySet):
         """Open or acknowledged, worst first."""
         return self.filter(status__in=[Flag.Status.OPEN, Flag.Status.ACKNOWLEDGED]).order_by("-severity", "rule_id")
 
+    def holding(self) -> Self:
+        """The flags that hold whatever is no safety component, because their emergency evaluation is not recorded."""
+        return self.standing().filter(rule_id=EMERGENCY, evaluated_at=None)
+
     def acknowledged_with(self, flag: "Flag") -> Self:
         """The open flags of the episode that tell the same finding by another name and are no graver."""
         names = other_names(flag.rule_id)
@@ -254,6 +258,9 @@ class Flag(ClinicalModel):
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
     action_taken = models.TextField(blank=True)
+    evaluated_at = models.DateTimeField(null=True, help_text="When the emergency evaluation that this flag asks for was recorded.")
+    evaluated_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
+    evaluation = models.TextField(blank=True)
 
     objects = FlagQuerySet.as_manager()
 
@@ -265,6 +272,11 @@ class Flag(ClinicalModel):
                 | (~Q(status="open") & Q(acknowledged_at__isnull=False, acknowledged_by__isnull=False)),
                 name="flag_acknowledged_by_somebody",
             ),
+            models.CheckConstraint(
+                condition=Q(evaluated_at=None, evaluated_by=None, evaluation="")
+                | (Q(evaluated_at__isnull=False, evaluated_by__isnull=False) & ~Q(evaluation="")),
+                name="flag_evaluated_by_somebody",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -273,6 +285,10 @@ class Flag(ClinicalModel):
     @property
     def severity_word(self) -> str:
         return self.Severity(self.severity).name.lower()
+
+    @property
+    def asks_for_evaluation(self) -> bool:
+        return self.rule_id == EMERGENCY
 
 
 class MedicineQuerySet(models.QuerySet):

@@ -10,4 +10,5 @@ urlpatterns = [
     path("intake/<slug:code>/<int:number>/", section.section, name="section"),
     path("assessment/", assessment.assessment, name="assessment"),
     path("flags/<uuid:flag_id>/acknowledge/", flags.acknowledge, name="acknowledge"),
+    path("flags/<uuid:flag_id>/evaluation/", flags.record_evaluation, name="record_evaluation"),
 ]

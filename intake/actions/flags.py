@@ -120,3 +120,22 @@ def acknowledge(*, by: User, flag: Flag, action_taken: str) -> Flag:
         one.save(update_fields=["status", "acknowledged_at", "acknowledged_by", "action_taken"])
     update_summary(episode=episode, acuity=acuity(episode))
     return flag
+
+
+@transaction.atomic
+def record_evaluation(*, by: User, flag: Flag, evaluation: str) -> Flag:
+    """The emergency evaluation has taken place, and this is what it found: what the flag held is held no longer.
+
+    A second recording changes nothing. Raises NotForYou for somebody who is no clinician of the program, ValueError for a
+    flag that asks for no evaluation.
+    """
+    lock_episode(flag.episode)
+    flag = Flag.objects.select_for_update(of=("self",)).get(pk=flag.pk)
+    if not flag.asks_for_evaluation:
+        raise ValueError(f"{flag.rule_id} asks for no emergency evaluation.")
+    if not is_clinician(by, flag.program_id):
+        raise NotForYou
+    if flag.evaluated_at is None:
+        flag.evaluated_at, flag.evaluated_by, flag.evaluation = timezone.now(), by, evaluation
+        flag.save(update_fields=["evaluated_at", "evaluated_by", "evaluation"])
+    return flag

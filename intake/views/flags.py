@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from clinic.models import Episode, User
-from clinic.permissions import Refused, requires
+from clinic.permissions import Refused, is_clinician, requires
 from clinic.views.reach import about, in_full, open_episode, within
 from intake import actions
-from intake.forms import AcknowledgeForm
+from intake.forms import AcknowledgeForm, EvaluationForm
 from intake.models import Flag
 
 
@@ -36,6 +36,7 @@ def safety(user: User, episode: Episode, *, brief: bool = False) -> dict[str, An
         "folded": [(words, flags) for words, flags in folded.items() if flags],
         "crisis": episode.program.crisis_text if critical else "",
         "may_acknowledge": bool(within(user, "flag.acknowledge", [episode])),
+        "holding": next((flag for flag in standing if flag.asks_for_evaluation and not flag.evaluated_at), None),
     }
 
 
@@ -53,3 +54,19 @@ def acknowledge(request: HttpRequest, episode_id: uuid.UUID, flag_id: uuid.UUID)
         return redirect("chart", episode_id=episode.public_id)
     context = about(request.user, episode) | {"flag": flag, "form": form, "others": Flag.objects.acknowledged_with(flag)}  # type: ignore[arg-type]
     return render(request, "intake/acknowledge.html", context, status=422 if form.errors else 200)
+
+
+@requires("flag.acknowledge")
+def record_evaluation(request: HttpRequest, episode_id: uuid.UUID, flag_id: uuid.UUID) -> HttpResponse:
+    """What the emergency evaluation found; until it is recorded, every component but the safety ones is on hold."""
+    episode = open_episode(request, episode_id)
+    flag = get_object_or_404(Flag.objects.holding(), episode=episode, public_id=flag_id)
+    form = EvaluationForm(request.POST or None)
+    if not is_clinician(request.user, episode.program_id):  # type: ignore[arg-type]
+        raise Refused("The emergency evaluation is recorded by a clinician.")
+    if request.method == "POST" and form.is_valid():
+        actions.record_evaluation(by=request.user, flag=flag, evaluation=form.cleaned_data["evaluation"])  # type: ignore[arg-type]
+        messages.success(request, "The emergency evaluation is recorded. What was on hold is not any more.")
+        return redirect("chart", episode_id=episode.public_id)
+    context = about(request.user, episode) | {"flag": flag, "form": form}  # type: ignore[arg-type]
+    return render(request, "intake/record_evaluation.html", context, status=422 if form.errors else 200)

@@ -99,6 +99,7 @@ def places(demo: Demo) -> Iterator[tuple[str, str, str]]:
     yield at("nurse", "acknowledge", demo.filling, flag_id=flag.public_id)
     for episode in (demo.submitted, demo.filling):
         yield at("prescriber", "plan", episode)
+    yield at("nurse", "record_evaluation", demo.filling, flag_id=Flag.objects.holding().get(episode=demo.filling).public_id)
     yield at("prescriber", "add_component", demo.planning)
     for component in plan.components.order_by("pk")[:2]:
         yield at("prescriber", "decide", demo.planning, component_id=component.public_id)

@@ -587,3 +587,31 @@ def test_a_screen_lowers_item_9_only_when_clinicians_asked_it(house: House) -> N
     page.save(dict.fromkeys("1234", "false"))
     assert standing(house.mine)["SF-04"].severity == Flag.Severity.HIGH
     assert submit(nurse, house.mine).facts["suicide_screened_today"] is True
+
+
+# The emergency evaluation
+
+
+def test_the_emergency_evaluation_is_recorded_once_by_a_clinician(house: House) -> None:
+    nurse = house.staff["nurse"]
+    save(nurse, house.mine, "asq", {"1": "true", "2": "false", "3": "false", "4": "false"})
+    save(nurse, house.mine, "asq", {"5": "true"})
+    flag = standing(house.mine)["SF-01"]
+    assert list(Flag.objects.filter(episode=house.mine).holding()) == [flag]
+    acknowledge(nurse, house.mine, "SF-01")
+    assert Flag.objects.filter(episode=house.mine).holding().exists()  # to have seen it is not to have evaluated
+    with pytest.raises(actions.NotForYou), acting(house.staff["case_manager"], "flag.acknowledge"):
+        actions.record_evaluation(by=house.staff["case_manager"], flag=flag, evaluation="Looked fine to me")
+    for said in ("Seen by the on-call psychiatrist, admitted.", "Something else"):
+        with acting(nurse, "flag.acknowledge"):
+            actions.record_evaluation(by=nurse, flag=flag, evaluation=said)
+    flag = standing(house.mine)["SF-01"]
+    assert (flag.evaluated_by, flag.evaluation) == (nurse, "Seen by the on-call psychiatrist, admitted.")
+    assert not Flag.objects.filter(episode=house.mine).holding().exists()
+
+
+def test_no_other_flag_asks_for_an_evaluation(house: House) -> None:
+    nurse = house.staff["nurse"]
+    save(nurse, house.mine, "phq9", {"9": DAYS[1]})
+    with pytest.raises(ValueError, match="SF-04 asks for no emergency evaluation"), acting(nurse, "flag.acknowledge"):
+        actions.record_evaluation(by=nurse, flag=standing(house.mine)["SF-04"], evaluation="Nothing to evaluate")

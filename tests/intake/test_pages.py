@@ -482,6 +482,20 @@ def test_a_flag_and_what_to_do_are_for_all_the_answers_it_rests_on_for_those_who
     assert ("What would clear it" in page) is reads
 
 
+def test_the_page_of_the_emergency_evaluation(house: House) -> None:
+    nurse = house.staff["nurse"]
+    fill(nurse, house.mine, "V4", "asq")
+    flag = standing(house.mine)["SF-01"]
+    address = reverse("record_evaluation", kwargs={"episode_id": house.mine.public_id, "flag_id": flag.public_id})
+    client = client_of(nurse)
+    assert address in client.get(page_of("chart", house.mine)).content.decode()
+    assert client_of(house.staff["case_manager"]).get(address).status_code == 403
+    assert client.post(address, {"evaluation": "seen"}).status_code == 422
+    assert client.post(address, {"evaluation": "Seen by the on-call psychiatrist at 14:20, admitted."}).status_code == 302
+    assert address not in client.get(page_of("chart", house.mine)).content.decode()
+    assert client.get(address).status_code == 404  # recorded; there is nothing more to record
+
+
 def test_a_flag_of_another_patient_is_not_found(house: House) -> None:
     save(house.staff["intake"], house.other, "phq9", {"9": DAYS[1]})
     flag = standing(house.other)["SF-04"]
