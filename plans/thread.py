@@ -1,33 +1,36 @@
 """The golden thread: every link from a finding to what is done about it, and the sentence for each that is missing.
 
 Rules PV-1 to PV-7 of the clinical content specification, section 6.1. Documentation gaps (PV-2, 3, 5, 7) stop a
-signature; clinical findings (PV-1, 4, 6) take a documented reason and never stop it.
+signature; clinical findings (PV-1, 4, 6) take a documented reason and never stop it. "assessment" is no rule of the
+specification: what is signed rests on the newest assessment there is.
 """
 
 import datetime
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from intake.rules import condition
 from plans.components import ACTION, Answered, answered_by, load_components
 
-STOPS = {"PV-1": False, "PV-2": True, "PV-3": True, "PV-4": False, "PV-5": True, "PV-6": False, "PV-7": True}
+ASSESSMENT = "assessment"
+STOPS = {ASSESSMENT: True, "PV-1": False, "PV-2": True, "PV-3": True, "PV-4": False, "PV-5": True, "PV-6": False, "PV-7": True}
 SEVERE = ("CRITICAL", "HIGH")
 TWO_DISCIPLINES = "sud_count >= 2 and (phq9_low >= 10 or gad7_low >= 10 or pcptsd5_pos)"  # PV-4
 
 
 @dataclass(frozen=True)
 class Intervention:
-    """What somebody does, how often and for how long."""
+    """What somebody does, how often and for how long. `left`: the name of a responsible person who no longer works here."""
 
     id: str
     text: str
     discipline: str = ""
     frequency: str = ""
     duration: str = ""
+    left: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class PlanView:
     review_on: datetime.date | None = None
     patient_signature: str = ""  # "" not asked, "signed", "declined", "absent"
     patient_signature_reason: str = ""
+    changed_since_patient_signed: bool = False
+    newer_assessment: datetime.date | None = None  # of an assessment that the plan does not rest on yet
     settings: Settings = Settings()
 
 
@@ -131,8 +136,27 @@ class Gap:
 def gaps(plan: PlanView) -> tuple[Gap, ...]:
     """Every missing link, those that stop a signature first. A finding with a documented reason is no longer open."""
     reasons = {(d.rule, d.subject) for d in plan.deferrals if d.reason.strip()}
-    found = [*_goals(plan), *_interventions(plan), *_discharge(plan), *_patient(plan), *_flags(plan), *_disciplines(plan), *_review(plan)]
+    stopping = [*_assessment(plan), *_goals(plan), *_interventions(plan), *_discharge(plan), *_patient(plan)]
+    found = [*stopping, *_flags(plan), *_disciplines(plan), *_review(plan)]
     return tuple(gap for gap in found if gap.stops or (gap.rule, gap.subject) not in reasons)
+
+
+def left_open(plan: PlanView) -> tuple[Gap, ...]:
+    """The clinical findings that the plan does not answer, with a reason or without one."""
+    return tuple(gap for gap in gaps(replace(plan, deferrals=())) if not gap.stops)
+
+
+def counting(plan: PlanView) -> frozenset[tuple[str, str]]:
+    """(rule, subject) of every reason that would count now: a finding left open, under each of its names."""
+    open_ = {(gap.rule, gap.subject) for gap in left_open(plan)}
+    answers = ((rule, subject, answered_by(subject, plan.facts)) for rule, subject in open_ if subject)
+    return frozenset(open_ | {(rule, answer.same_as) for rule, _, answer in answers if answer and answer.same_as})
+
+
+def findings_of(plan: PlanView) -> frozenset[str]:
+    """The marks of every finding that this plan could leave open, whether it does or not."""
+    subjects = [("PV-4", ""), ("PV-6", ""), *(("PV-1", flag.rule) for flag in plan.flags)]
+    return frozenset(Gap(rule, False, "", ("", ""), subject).mark for rule, subject in subjects)
 
 
 def stops(found: Sequence[Gap]) -> bool:
@@ -158,6 +182,15 @@ def _short(text: str) -> str:
     return f"“{text if len(text) <= 60 else text[:57].rstrip() + '...'}”"
 
 
+def _day(day: datetime.date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _assessment(plan: PlanView) -> Iterator[Gap]:
+    if day := plan.newer_assessment:
+        yield _gap(ASSESSMENT, f"A newer assessment from {_day(day)} is there: bring the draft up to date.", ("plan", ASSESSMENT))
+
+
 def _goals(plan: PlanView) -> Iterator[Gap]:
     """PV-2: the patient's words, a baseline, a numeric target, a date, and a text that is not the template's."""
     if not plan.problems:
@@ -166,11 +199,11 @@ def _goals(plan: PlanView) -> Iterator[Gap]:
         if not problem.goals:
             yield _gap("PV-2", f"The problem {_short(problem.title)} has no goal yet.", ("problem", problem.id))
         for goal in problem.goals:
-            if missing := list(_goal_lacks(goal)):
+            if missing := list(_goal_lacks(goal, plan.today)):
                 yield _gap("PV-2", f"The goal {_short(goal.text)} still needs {_list(missing)}.", ("goal", goal.id))
 
 
-def _goal_lacks(goal: Goal) -> Iterator[str]:
+def _goal_lacks(goal: Goal, today: datetime.date) -> Iterator[str]:
     words, text = goal.patient_words.strip(), goal.text.strip()
     if not words:
         yield "the patient's own words"
@@ -182,6 +215,8 @@ def _goal_lacks(goal: Goal) -> Iterator[str]:
         yield "a target number"
     if goal.target_date is None:
         yield "a target date"
+    elif goal.target_date < today:
+        yield f"a new target date ({_day(goal.target_date)} has passed)"
     if not text:
         yield "a text"
     elif goal.template_text and same_text(text, goal.template_text):
@@ -203,6 +238,9 @@ def _interventions(plan: PlanView) -> Iterator[Gap]:
                 if missing := [name for name, value in parts.items() if not value.strip()]:
                     sentence = f"The intervention {_short(row.text)} still needs {_list(missing)}."
                     yield _gap("PV-3", sentence, ("intervention", row.id))
+                if row.left:
+                    sentence = f"The intervention {_short(row.text)} needs another responsible person: {row.left} is no longer active here."
+                    yield _gap("PV-3", sentence, ("intervention", row.id))
 
 
 def _discharge(plan: PlanView) -> Iterator[Gap]:
@@ -214,7 +252,10 @@ def _patient(plan: PlanView) -> Iterator[Gap]:
     """PV-7, the patient's part; the author's signature is what this list stands in front of."""
     if not plan.settings.patient_signature_required or plan.patient_signature == "signed":
         return
-    if plan.patient_signature == "":
+    if plan.patient_signature == "" and plan.changed_since_patient_signed:
+        sentence = "The plan was changed after the patient signed it: please ask for the signature again."
+        yield _gap("PV-7", sentence, ("plan", "patient_signature"))
+    elif plan.patient_signature == "":
         yield _gap("PV-7", "The patient has not been asked to sign yet.", ("plan", "patient_signature"))
     elif not plan.patient_signature_reason.strip():
         yield _gap("PV-7", "The patient has not signed, and the reason is not written down yet.", ("plan", "patient_signature_reason"))
@@ -263,7 +304,7 @@ def _disciplines(plan: PlanView) -> Iterator[Gap]:
 def _review(plan: PlanView) -> Iterator[Gap]:
     """PV-6: the review lies in the future and within the program's interval."""
     last = plan.today + datetime.timedelta(days=plan.settings.review_days)
-    limit = f"the program's limit is {plan.settings.review_days} days, {last.day} {last:%b %Y}"
+    limit = f"the program's limit is {plan.settings.review_days} days, {_day(last)}"
     if plan.review_on is None:
         yield _gap("PV-6", f"The plan has no review date yet: {limit}.", ("plan", "review_on"))
     elif plan.review_on < plan.today:
