@@ -61,11 +61,6 @@ class Component:
         """The objectives one by one."""
         return tuple(part.strip() for part in self.objectives.split(";") if part.strip())
 
-    @property
-    def needs_contraindication(self) -> bool:
-        """False when the library says there is none."""
-        return self.contra != "none"
-
 
 @dataclass(frozen=True)
 class Answered:
