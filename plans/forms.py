@@ -4,30 +4,53 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 
 from clinic.cleaning import Unclean, clean_text
 from clinic.forms import DateInput
 from clinic.models import Episode, User
 from plans.components import load_components
-from plans.models import Component, Goal, Intervention, Objective, Plan, Problem
+from plans.models import Component, Goal, Intervention, Objective, Plan, Problem, staff_of
 
 LONG = {"rows": 3}
+LONGEST = 2000  # characters of a text that sets no limit of its own
 
 
-class _Cleaned(forms.ModelForm):
-    """Every text in one normal form; `version` is the state of the row the page had read."""
+class _Clean(forms.BaseForm):
+    """Every text in one normal form and of a sensible length; what is missing or too long is said without blame.
 
-    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
+    `version` is the state of the row the page had read.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.error_messages["required"] = "Not filled in yet."
+            field.error_messages["max_length"] = "The text is %(show_value)d characters long; %(limit_value)d are possible."
 
     def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        for name, value in values.items():
+        values = super().clean() or {}  # type: ignore[misc]
+        for name, value in list(values.items()):  # a refused value leaves the dictionary
             if isinstance(value, str):
                 try:
-                    values[name] = clean_text(value)
+                    values[name] = clean_text(value, max_length=getattr(self.fields[name], "max_length", None) or LONGEST)
                 except Unclean as problem:
                     self.add_error(name, str(problem))
         return values
+
+    def carry_on_from(self, version: int) -> None:
+        """What was typed stays; saving again is then over the state that stands now, which the page shows beside it."""
+        typed = self.data.copy()  # type: ignore[attr-defined]
+        typed["version"] = str(version)
+        self.data = typed
+
+
+def _version() -> forms.IntegerField:
+    return forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
+
+
+class _Cleaned(_Clean, forms.ModelForm):
+    version = _version()
 
     def values(self) -> dict[str, Any]:
         """The cleaned values of the model's own fields."""
@@ -69,8 +92,12 @@ class InterventionForm(_Cleaned):
 
     def __init__(self, *args: Any, episode: Episode, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        staff = User.objects.filter(is_active=True, memberships__program=episode.program_id).distinct()
-        self.fields["responsible"].queryset = staff.order_by("last_name", "first_name")  # type: ignore[attr-defined]
+        staff, field = staff_of(episode.program_id), self.fields["responsible"]
+        active = set(staff.values_list("pk", flat=True))
+        # Who is responsible now stays a choice, so that changing a text does not empty the field without a word.
+        users = User.objects.filter(Q(pk__in=active) | Q(pk=self.instance.responsible_id))
+        field.queryset = users.order_by("last_name", "first_name")  # type: ignore[attr-defined]
+        field.label_from_instance = lambda user: str(user) if user.pk in active else f"{user} (no longer active)"  # type: ignore[attr-defined]
 
 
 class DetailsForm(_Cleaned):
@@ -85,7 +112,7 @@ class DetailsForm(_Cleaned):
         widgets = {"discharge_criteria": forms.Textarea(attrs=LONG), "review_on": DateInput()}
 
 
-class DecisionForm(forms.Form):
+class DecisionForm(_Clean, forms.Form):
     """What was decided about one component."""
 
     decision = forms.ChoiceField(choices=[choice for choice in Component.Decision.choices if choice[0] != "open"])
@@ -97,7 +124,7 @@ class DecisionForm(forms.Form):
         Problem.objects.none(), required=False, to_field_name="public_id", label="Put its goal and steps under",
         empty_label="Nothing yet", help_text="The library's wording is a start: the goal becomes the person's own before signing.",
     )  # fmt: skip
-    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
+    version = _version()
 
     def __init__(self, *args: Any, plan: Plan, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -106,7 +133,7 @@ class DecisionForm(forms.Form):
         self.fields["problem"].label_from_instance = lambda problem: problem.title  # type: ignore[attr-defined]
 
 
-class AddComponentForm(forms.Form):
+class AddComponentForm(_Clean, forms.Form):
     """A component of the library that was not suggested."""
 
     component_id = forms.ChoiceField(label="Component")
@@ -118,10 +145,14 @@ class AddComponentForm(forms.Form):
         self.fields["component_id"].choices = [("", "Choose a component"), *rest]  # type: ignore[attr-defined]
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(_Clean, forms.Form):
     """Why the plan does not answer a clinical finding."""
 
-    reason = forms.CharField(label="Reason", min_length=5, max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+    reason = forms.CharField(
+        label="Reason", min_length=5, max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"min_length": "A few words more, please: at least %(limit_value)d characters."},
+    )  # fmt: skip
+    version = _version()
 
 
 class SignForm(forms.Form):

@@ -4,14 +4,20 @@ import uuid
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from clinic.exact_json import ExactJSONField
-from clinic.models import ClinicalModel, Episode, User
+from clinic.models import ClinicalModel, Episode, Membership, User
 from clinic.models.patients import ClinicalQuerySet
 from clinic.models.people import Discipline
 from clinic.models.record import Immutable
 from intake.models import Assessment, RuleSetting
+
+
+def staff_of(program_id: int) -> QuerySet[User]:
+    """Who can do what a plan asks: active, and with a role in the program."""
+    members = Membership.objects.filter(program_id=program_id).values("user_id")
+    return User.objects.filter(is_active=True, pk__in=members)
 
 
 class PlanQuerySet(ClinicalQuerySet):
@@ -46,6 +52,9 @@ class Plan(ClinicalModel):
     review_on = models.DateField(null=True, blank=True)
     patient_signature = models.CharField(max_length=10, choices=PatientSignature, blank=True, default=PatientSignature.PENDING)
     patient_signature_reason = models.CharField(max_length=300, blank=True)
+    changed_since_patient_signed = models.BooleanField(
+        default=False, help_text="The patient had signed; the plan was changed since, so they are asked again."
+    )
     copy_offered = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1, help_text="Goes up with every write; a stale one is refused.")
     started_at = models.DateTimeField()
@@ -101,6 +110,8 @@ class Component(PlanRow):
     decision = models.CharField(max_length=10, choices=Decision, default=Decision.OPEN)
     note = models.TextField(blank=True, help_text="How it is adapted to this person.")
     reason = models.CharField(max_length=500, blank=True, help_text="Why it was declined, where a reason is asked.")
+    remark = models.CharField(max_length=120, blank=True, help_text="Why it stands here though the newest assessment does not suggest it.")
+    reopened = models.TextField(blank=True, help_text="What was decided before and why that is asked anew; empty once it is decided.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["plan", "component_id"], name="component_once_in_a_plan")]
@@ -157,6 +168,13 @@ class Intervention(PlanRow):
     review_on = models.DateField(null=True, blank=True)
 
 
+class GivenReasons(models.Manager.from_queryset(ClinicalQuerySet)):  # type: ignore[misc]
+    """Reasons without those that were withdrawn: a withdrawn reason counts for nothing and is signed with nothing."""
+
+    def get_queryset(self) -> ClinicalQuerySet:
+        return super().get_queryset().filter(removed=False)
+
+
 class Deferral(PlanRow):
     """A clinical finding the plan does not answer (PV-1, PV-4, PV-6), and the documented reason."""
 
@@ -164,6 +182,9 @@ class Deferral(PlanRow):
     rule = models.CharField(max_length=10)
     subject = models.CharField(max_length=40, blank=True, help_text="The flag's rule for PV-1.")
     reason = models.CharField(max_length=500)
+
+    objects = GivenReasons()
+    with_withdrawn = ClinicalQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["plan", "rule", "subject"], name="one_reason_per_finding")]

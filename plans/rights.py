@@ -4,7 +4,6 @@ from clinic.access_table import CLINICIANS
 from clinic.models import Episode, User
 from clinic.permissions import Refused, roles_in
 from clinic.views.reach import in_full, within
-from plans.models import Component
 
 # Medicines and what is started, tapered or held with them.
 MEDICATION_GROUPS = frozenset({"MED"})
@@ -17,18 +16,13 @@ def is_medication(component_id: str) -> bool:
     return component_id.split("-")[0] in MEDICATION_GROUPS or component_id in MEDICATION_COMPONENTS
 
 
-def sees(user: User, component: Component, episode: Episode) -> bool:
+def sees_medicines(user: User, episode: Episode) -> bool:
     """Medicines only for those who may view the medication part."""
-    return not is_medication(component.component_id) or bool(within(user, "medication.view", [episode]))
+    return bool(within(user, "medication.view", [episode]))
 
 
-def check_decides(user: User, component: Component, episode: Episode) -> None:
-    """Raise Refused unless this component is in this person's part of the plan."""
-    check_adds(user, component.component_id, episode)
-
-
-def check_adds(user: User, component_id: str, episode: Episode) -> None:
-    """Raise Refused unless this person's discipline covers the component."""
+def check_decides(user: User, component_id: str, episode: Episode) -> None:
+    """Raise Refused unless this component, suggested or to be added, is in this person's part of the plan."""
     if is_medication(component_id) and not within(user, "medication.edit", [episode]):
         raise Refused("A nurse or a prescriber decides on medicines.")
     roles = roles_in(user, episode.program_id)
@@ -41,6 +35,14 @@ def check_shapes(user: User, episode: Episode) -> None:
     """Raise Refused unless this person may write the plan's problems, goals and details: a clinician."""
     if not roles_in(user, episode.program_id) & CLINICIANS:
         raise Refused("A clinician writes this part of the plan; you can add and change interventions of your own discipline.")
+
+
+def check_part(user: User, kind: str, discipline: str | None, episode: Episode) -> None:
+    """Raise Refused unless this person may write this part; `discipline` is an intervention's, None while none is chosen."""
+    if kind != "intervention":
+        check_shapes(user, episode)
+    elif discipline is not None:
+        check_intervention(user, discipline, episode)
 
 
 def check_intervention(user: User, discipline: str, episode: Episode) -> None:

@@ -4,6 +4,7 @@ Order as in the clinical content specification, 3.1: components first, then the 
 the planned half of IX-19 and IX-20), and MED-04 last, because it sees every interaction.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,6 +17,7 @@ from plans.reasons import ask, because, plain
 
 LAST = "MED-04"
 BUPRENORPHINE = "DTX-04"
+LOPERAMIDE, LOFEXIDINE = "loperamide", "lofexidine"
 SEVERE = ("CRITICAL", "HIGH")
 
 
@@ -113,10 +115,10 @@ def plan_rules(facts: Mapping[str, object], fired: Iterable[Fired], in_plan: Col
     if BUPRENORPHINE in in_plan:
         gate = ("planned", "Start gate", start_gate(facts).sentence, "this assessment")
         rules.append(_fired("IX-15", ("planned", "DTX-04", "suggested or in the plan", "plan"), gate))
-    if "loperamide" in chosen and (other_qt or facts.get("medclass_qt_prolonging") is True) and "IX-19" not in before:
+    if LOPERAMIDE in chosen and (other_qt or facts.get("medclass_qt_prolonging") is True) and "IX-19" not in before:
         other = ", ".join(other_qt) or "a current QT-prolonging medicine"
         rules.append(_fired("IX-19", ("planned", "Planned medicines", f"loperamide with {other}", "plan")))
-    if "lofexidine" in chosen and _holds("kuh_daily and medclass_cyp2d6_inhibitor_strong", facts):
+    if LOFEXIDINE in chosen and _holds("kuh_daily and medclass_cyp2d6_inhibitor_strong", facts):
         rules.append(_planned_lofexidine(before.get("IX-20")))
     return tuple(rules)
 
@@ -148,10 +150,14 @@ def reason_needed(component: Component, severe_flags: Collection[str]) -> bool:
     return component.group in always["groups"] or component.id in always["components"] or bool(severe_flags)
 
 
-def answers_flags(component_id: str, flags: Iterable[Fired], facts: Mapping[str, object]) -> tuple[str, ...]:
-    """The rules among the CRITICAL and HIGH ones of `flags` that this component answers (alone or with others)."""
-    rules = (rule.rule_id for rule in flags if rule.severity in SEVERE)
-    answered = ((rule_id, answered_by(rule_id, facts)) for rule_id in rules)
+def severe_of(rules: Iterable[Fired]) -> list[str]:
+    """The ids of the CRITICAL and HIGH ones."""
+    return [rule.rule_id for rule in rules if rule.severity in SEVERE]
+
+
+def answers_flags(component_id: str, severe: Iterable[str], facts: Mapping[str, object]) -> tuple[str, ...]:
+    """The rules of `severe` that this component answers (alone or with others)."""
+    answered = ((rule_id, answered_by(rule_id, facts)) for rule_id in severe)
     return tuple(rule_id for rule_id, answer in answered if answer and any(component_id in group for group in answer.groups))
 
 
@@ -164,7 +170,7 @@ def tier(component: Component, severe_flags: Collection[str]) -> str:
 
 
 def _suggestion(component: Component, facts: Mapping[str, object], flags: Mapping[str, Fired], held: bool) -> Suggestion:
-    severe = answers_flags(component.id, flags.values(), facts)
+    severe = answers_flags(component.id, severe_of(flags.values()), facts)
     names = {rule_id: rule.name for rule_id, rule in flags.items()}
     return Suggestion(
         component=component,
@@ -180,12 +186,37 @@ def _suggestion(component: Component, facts: Mapping[str, object], flags: Mappin
     )
 
 
+def not_suggested(component_id: str, facts: Mapping[str, object], severe: Iterable[str]) -> Suggestion:
+    """A component that stands in a plan though the facts do not suggest it: chosen by hand, or no longer suggested.
+
+    Raises KeyError when there is no such component.
+    """
+    component = load_components()[component_id]
+    answered = answers_flags(component_id, severe, facts)
+    return Suggestion(
+        component=component, tier=tier(component, answered), because=(), answers_flags=answered, contraindication=component.contra,
+        contra_now=contra_now(component, facts), citation=component.cite, grade=component.grade, hold=False,
+        reason_needed=reason_needed(component, answered),
+    )  # fmt: skip
+
+
+def contraindicated(component: Component, facts: Mapping[str, object]) -> tuple[str, ...]:
+    """The contraindications of the library that the facts say hold now."""
+    return tuple(warns.says for warns in component.contra_if if warns.condition.evaluate(facts).truth is True)
+
+
 def contra_now(component: Component, facts: Mapping[str, object]) -> tuple[str, ...]:
     """The contraindications that the facts say hold now; for DTX-04 also a start gate that is not met."""
-    now = [warns.says for warns in component.contra_if if warns.condition.evaluate(facts).truth is True]
+    now = [*contraindicated(component, facts)]
     if component.id == BUPRENORPHINE and not (gate := start_gate(facts)).met:
         now.append(gate.sentence)
     return tuple(now)
+
+
+def planned_medicines(texts: Iterable[str]) -> set[str]:
+    """The medicines of the plan rules that stand as words in these texts, whatever their capitals."""
+    names = {LOPERAMIDE, LOFEXIDINE, *_plan_content()["qt_prolonging"]}
+    return names & {word for text in texts for word in re.findall(r"\w+", text.casefold())}
 
 
 @cache

@@ -1,17 +1,19 @@
 """The rows of a plan read as one tree, and as the pure golden-thread check and the signed document see it."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from intake.evaluation import fired_of
-from intake.models import Flag
+from intake.models import Assessment, Flag
 from intake.rules import Fired
-from plans import thread
-from plans.models import Component, Deferral, Goal, Intervention, Objective, Plan, PlanRow, Problem
-from plans.suggest import plan_rules
+from plans import suggest, thread
+from plans.components import load_components
+from plans.models import Component, Deferral, Goal, Intervention, Objective, Plan, PlanRow, Problem, staff_of
 
 
 @dataclass
@@ -27,11 +29,13 @@ def read(plan: Plan) -> list[Node]:
     """The problems of a plan with everything under them, without what was removed: four queries, however large."""
     nodes: dict[tuple[str, int], Node] = {}
     roots: list[Node] = []
+    works_here = Exists(staff_of(plan.program_id).filter(pk=OuterRef("responsible_id")))
+    interventions = Intervention.objects.filter(plan=plan).annotate(works_here=works_here).select_related("responsible")
     for kind, rows, parent in (
         ("problem", Problem.objects.filter(plan=plan).order_by("position", "pk"), None),
         ("goal", Goal.objects.filter(plan=plan).select_related("component").order_by("pk"), "problem"),
         ("objective", Objective.objects.filter(plan=plan).order_by("pk"), "goal"),
-        ("intervention", Intervention.objects.filter(plan=plan).select_related("responsible").order_by("pk"), "objective"),
+        ("intervention", interventions.order_by("pk"), "objective"),
     ):
         for part in rows.filter(removed=False):
             node = Node(kind, part)
@@ -45,6 +49,7 @@ def read(plan: Plan) -> list[Node]:
 
 def plan_view(plan: Plan, roots: list[Node]) -> thread.PlanView:
     """The plan as the golden-thread check sees it today."""
+    newer = newer_assessment(plan)
     return thread.PlanView(
         today=timezone.localdate(),
         problems=tuple(_problem(node) for node in roots),
@@ -61,14 +66,59 @@ def plan_view(plan: Plan, roots: list[Node]) -> thread.PlanView:
         review_on=plan.review_on,
         patient_signature=plan.patient_signature,
         patient_signature_reason=plan.patient_signature_reason,
+        changed_since_patient_signed=plan.changed_since_patient_signed,
+        newer_assessment=timezone.localdate(newer.at) if newer else None,
         settings=thread.Settings(plan.episode.program.review_days, plan.episode.program.patient_signature_required),
     )
 
 
+def newer_assessment(plan: Plan) -> Assessment | None:
+    """An assessment that came after the one the plan rests on; its day only, not what it found."""
+    newest = Assessment.objects.only("at").latest_of(plan.episode)
+    return newest if newest and newest.pk != plan.assessment_id else None
+
+
+def in_plan(plan: Plan) -> set[str]:
+    """The ids of the components not declined, and the medicines named in the interventions."""
+    chosen = plan.components.exclude(decision=Component.Decision.DECLINED).values_list("component_id", flat=True)
+    return {*chosen, *medicines(plan)}
+
+
+def medicines(plan: Plan) -> set[str]:
+    """The medicines that the interventions of the plan name."""
+    above = ("", "objective__", "objective__goal__", "objective__goal__problem__")
+    texts = Intervention.objects.filter(plan=plan, **{f"{part}removed": False for part in above}).values_list("text", flat=True)
+    return suggest.planned_medicines(texts)
+
+
 def cautions(plan: Plan) -> tuple[Fired, ...]:
-    """The rules that look at the plan itself: IX-15 while DTX-04 is suggested or in the plan and not declined."""
-    in_plan = {row.component_id for row in plan.components.exclude(decision=Component.Decision.DECLINED)}
-    return plan_rules(plan.assessment.facts, fired_of(plan.assessment.result), in_plan)
+    """The rules that look at the plan itself: IX-15, and IX-19 and IX-20 from the medicines its interventions name."""
+    return suggest.plan_rules(plan.assessment.facts, fired_of(plan.assessment.result), in_plan(plan))
+
+
+def severe(plan: Plan) -> list[str]:
+    """The CRITICAL and HIGH rules that stand now: flags of the episode, and those of the plan itself."""
+    return [*severe_flags(plan.episode_id), *suggest.severe_of(cautions(plan))]
+
+
+def severe_flags(episode_id: int) -> list[str]:
+    standing = Flag.objects.filter(episode_id=episode_id, severity__gte=Flag.Severity.HIGH).standing()
+    return list(standing.values_list("rule_id", flat=True))
+
+
+def components(plan: Plan) -> list[Component]:
+    """The components of a plan in their order, weighed by what stands now and not by what stood when it was drafted."""
+    standing = severe(plan)
+    return [weigh(row, standing, plan.assessment.facts) for row in plan.components.order_by("pk")]
+
+
+def weigh(row: Component, standing: Iterable[str], facts: dict[str, Any]) -> Component:
+    """The row with its tier, the flags it answers and whether declining it asks for a reason, as of now; nothing is written."""
+    library = load_components()[row.component_id]
+    answered = suggest.answers_flags(row.component_id, standing, facts)
+    row.tier = suggest.tier(library, answered)
+    row.suggestion = row.suggestion | {"answers_flags": list(answered), "reason_needed": suggest.reason_needed(library, answered)}
+    return row
 
 
 def _id(part: PlanRow) -> str:
@@ -88,11 +138,12 @@ def _goal(node: Node) -> thread.Goal:
 
 
 def _objective(node: Node) -> thread.Objective:
-    interventions = tuple(
-        thread.Intervention(_id(child.part), child.part.text, child.part.discipline, child.part.frequency, child.part.duration)
-        for child in node.children
-    )
-    return thread.Objective(_id(node.part), node.part.text, interventions)
+    return thread.Objective(_id(node.part), node.part.text, tuple(_intervention(child.part) for child in node.children))
+
+
+def _intervention(row: Any) -> thread.Intervention:
+    left = str(row.responsible) if row.responsible and not row.works_here else ""
+    return thread.Intervention(_id(row), row.text, row.discipline, row.frequency, row.duration, left)
 
 
 def _flag(flag: Flag) -> thread.Flag:

@@ -8,6 +8,7 @@ urlpatterns = [
     path("chart/", chart.chart, name="chart"),
     path("plan/", plan.plan, name="plan"),
     path("plan/start/", plan.plan_start, name="plan_start"),
+    path("plan/refresh/", plan.refresh, name="refresh"),
     path("plan/components/add/", plan.add_component, name="add_component"),
     path("plan/components/<uuid:component_id>/", plan.decide, name="decide"),
     path("plan/findings/", plan.add_finding, name="add_finding"),

@@ -13,48 +13,62 @@ from clinic.views.reach import about
 from plans import actions, rights
 from plans.forms import FORMS
 from plans.models import Plan, PlanRow
-from plans.views.plan import CONFLICT, UNREADABLE, open_plan
+from plans.views.merge import CONFLICT, UNREADABLE, say_if_patient_is_asked_again, side_by_side, while_draft
+from plans.views.plan import open_plan
 
 
 @requires("plan.edit")
+@while_draft
 def add_part(request: HttpRequest, episode_id: uuid.UUID, kind: str, parent_id: uuid.UUID | None = None) -> HttpResponse:
     episode, plan = open_plan(request, episode_id)
     if kind not in actions.PARTS or (kind in actions.PARENTS) != (parent_id is not None):
         raise Http404
     parent = _part(plan, actions.PARENTS[kind], parent_id) if parent_id else None
+    rights.check_part(request.user, kind, None, episode)  # type: ignore[arg-type]
     form = _form(request, kind, episode, initial={"version": 0})
-    _check(request, kind, episode, form)
     if request.method == "POST" and form.is_valid():
+        rights.check_part(request.user, kind, form.cleaned_data.get("discipline"), episode)  # type: ignore[arg-type]
         actions.add_part(by=request.user, plan=plan, kind=kind, values=form.values(), parent=parent)  # type: ignore[arg-type]
+        say_if_patient_is_asked_again(request, plan)
         return redirect("plan", episode_id=episode.public_id)
-    return _page(request, episode, plan, form, kind, f"Add {_article(kind)}", parent=parent)
+    return _page(request, episode, plan, form, kind, f"Add {_article(kind)}")
 
 
 @requires("plan.edit")
+@while_draft
 def edit_part(request: HttpRequest, episode_id: uuid.UUID, kind: str, part_id: uuid.UUID) -> HttpResponse:
     """Change or take out one part. A part somebody else changed meanwhile is shown beside what was typed."""
     episode, plan = open_plan(request, episode_id)
-    part = _part(plan, kind, part_id)
-    form = _form(request, kind, episode, instance=_part(plan, kind, part_id), initial={"version": part.version})  # type: ignore[attr-defined]
-    _check(request, kind, episode, form, part)
-    current = None
+    part: Any = _part(plan, kind, part_id)
+    rights.check_part(request.user, kind, getattr(part, "discipline", None), episode)  # type: ignore[arg-type]
+    form = _form(request, kind, episode, instance=part, initial={"version": part.version})
+    stale = None
     if request.method == "POST" and form.is_valid():
-        version = form.cleaned_data["version"]
+        rights.check_part(request.user, kind, form.cleaned_data.get("discipline"), episode)  # type: ignore[arg-type]
         try:
-            if "remove" in request.POST:
-                actions.remove_part(by=request.user, part=part, version=version)  # type: ignore[arg-type]
-            else:
-                actions.edit_part(by=request.user, part=part, values=form.values(), version=version)  # type: ignore[arg-type]
+            _write(request, part, form)
+        except Stale as met:
+            stale = met.current
+        else:
+            say_if_patient_is_asked_again(request, plan)
             return redirect("plan", episode_id=episode.public_id)
-        except Stale as stale:
-            current = stale.current
-    return _page(request, episode, plan, form, kind, kind.capitalize(), part=part, current=current)
+    return _page(request, episode, plan, form, kind, kind.capitalize(), part=part, stale=stale)
+
+
+def _write(request: HttpRequest, part: PlanRow, form: Any) -> None:
+    by, version = request.user, form.cleaned_data["version"]
+    if "remove" in request.POST:
+        actions.remove_part(by=by, part=part, version=version)  # type: ignore[arg-type]
+    else:
+        actions.edit_part(by=by, part=part, values=form.values(), version=version)  # type: ignore[arg-type]
 
 
 def _part(plan: Plan, kind: str, part_id: uuid.UUID | None) -> PlanRow:
     if kind not in actions.PARTS:
         raise Http404
-    return get_object_or_404(actions.PARTS[kind], plan=plan, public_id=part_id, removed=False)
+    part = get_object_or_404(actions.PARTS[kind], plan=plan, public_id=part_id, removed=False)
+    part.plan = plan
+    return part
 
 
 def _form(request: HttpRequest, kind: str, episode: Episode, **kwargs: Any) -> Any:
@@ -62,29 +76,16 @@ def _form(request: HttpRequest, kind: str, episode: Episode, **kwargs: Any) -> A
     return FORMS[kind](request.POST or None, **more, **kwargs)
 
 
-def _check(request: HttpRequest, kind: str, episode: Episode, form: Any, part: Any = None) -> None:
-    """Own discipline's part: interventions for everybody, everything else for clinicians."""
-    if kind != "intervention":
-        rights.check_shapes(request.user, episode)  # type: ignore[arg-type]
-        return
-    if part is not None:
-        rights.check_intervention(request.user, part.discipline, episode)  # type: ignore[arg-type]
-    if request.method == "POST" and form.is_valid():
-        rights.check_intervention(request.user, form.cleaned_data["discipline"], episode)  # type: ignore[arg-type]
-
-
 def _article(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def _page(
-    request: HttpRequest, episode: Episode, plan: Plan, form: Any, kind: str, title: str, *,
-    part: Any = None, parent: Any = None, current: Any = None,
-) -> HttpResponse:  # fmt: skip
-    differences = [(form[name].label, getattr(current, name), form[name].value()) for name in form.Meta.fields] if current else []
+    request: HttpRequest, episode: Episode, plan: Plan, form: Any, kind: str, title: str, *, part: Any = None, stale: Any = None
+) -> HttpResponse:
+    """The form; where somebody else was faster (`stale` is the part as it stands), with what is saved beside what was typed."""
     context = about(request.user, episode) | {  # type: ignore[arg-type]
-        "plan": plan, "form": form, "kind": kind, "title": title, "button": "Save", "part": part, "parent": parent,
-        "conflict": current is not None, "current": current,
-        "differences": [row for row in differences if str(row[1] or "") != str(row[2] or "")],
+        "plan": plan, "form": form, "title": title, "button": "Save", "part": part, "remove": "Take it out of the plan" if part else "",
+        "conflict": stale is not None, "current": stale, "differences": side_by_side(form, stale) if stale else [],
     }  # fmt: skip
-    return render(request, "plans/form.html", context, status=CONFLICT if current else UNREADABLE if form.errors else 200)
+    return render(request, "plans/form.html", context, status=CONFLICT if stale else UNREADABLE if form.errors else 200)

@@ -87,7 +87,17 @@ def details(by: User, plan: Plan, **changes: Any) -> Plan:
         return actions.edit_details(by=by, plan=plan, values=values, version=plan.version)
 
 
+def ask_patient_again(by: User, plan: Plan) -> None:
+    """Where a change has taken the patient's signature back, the patient signs the changed plan."""
+    now = Plan.objects.get(pk=plan.pk)
+    if now.changed_since_patient_signed:
+        with acting(by, "plan.edit"):
+            actions.edit_details(by=by, plan=now, values={"patient_signature": "signed"}, version=now.version)
+
+
 def sign(by: User, plan: Plan, key: uuid.UUID | None = None, seen: str = "") -> SignedPlan:
+    """Sign as the author; the patient has signed the plan as it is."""
+    ask_patient_again(by, plan)
     with acting(by, "plan.sign"):
         return signing.sign(by=by, plan=plan, key=key or uuid.uuid4(), seen=seen or signing.fingerprint(Plan.objects.get(pk=plan.pk)))
 

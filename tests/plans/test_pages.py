@@ -195,7 +195,7 @@ def test_two_who_decide_see_the_others_decision_and_nothing_is_written_over(hous
     response = client_of(house.staff["counsellor"]).post(decision(plan, "CBT-01"), {"decision": "accepted", "note": "Mine", "version": 1})
     page = read(response)
     assert response.status_code == 409
-    assert "Nurse Tester chose “Declined”: Prefers a group" in page and "Mine" in page
+    assert "Nurse Tester changed this meanwhile" in page and "It stands as “Declined” now: Prefers a group." in page and "Mine" in page
     assert component(plan, "CBT-01").decision == "declined"
 
 
@@ -252,12 +252,12 @@ def test_a_reason_is_for_clinical_findings_and_not_for_missing_documentation(hou
     shown = client.get(mending).content.decode()
     assert "SF-06 (Overdose risk) is not answered yet" in shown
     assert "SF-06" not in mending and "SF-06" not in shown.partition("</title>")[0]  # an address and a title say nothing about anybody
-    assert client.post(mending, {"reason": "no"}).status_code == 422
-    assert client.post(mending, {"reason": "Has a kit at home"}).status_code == 302
+    assert client.post(mending, {"reason": "no", "version": 0}).status_code == 422
+    assert client.post(mending, {"reason": "Has a kit at home", "version": 0}).status_code == 302
     assert list(plan.deferrals.values_list("rule", "subject", "reason")) == [("PV-1", "SF-06", "Has a kit at home")]
     missing = [gap.mark for gap in open_gaps(plan) if gap.stops]
     for finding in (*missing, "no-such-finding"):
-        assert client.post(at("give_reason", house.mine, finding=finding), {"reason": "Because"}).status_code == 404
+        assert client.post(at("give_reason", house.mine, finding=finding), {"reason": "Because", "version": 0}).status_code == 404
 
 
 def test_a_caution_of_the_plan_itself_is_shown_until_what_calls_for_it_is_declined(house: House) -> None:

@@ -23,7 +23,7 @@ from plans.models import Deferral, Goal, Intervention, Objective, Plan, Problem,
 from tests import databases
 from tests.intake.test_actions import acknowledge, fill, together
 from tests.people import House, make_house
-from tests.plans.test_actions import GOAL, WORDS, add, begin, decide, details, draft, gaps, sign, whole
+from tests.plans.test_actions import GOAL, WORDS, add, ask_patient_again, begin, decide, details, draft, gaps, sign, whole
 
 TOMORROW = timezone.localdate() + datetime.timedelta(days=1)
 
@@ -118,6 +118,7 @@ def test_a_clinical_finding_takes_a_reason_and_never_stops_the_signature(house: 
     for rule, what, spoil in CLINICAL:
         with undone():
             spoil(plan, by)
+            ask_patient_again(by, plan)
             found = gaps(plan)
             assert {(gap.rule, gap.stops) for gap in found} == {(rule, False)}, what
             with undone():
