@@ -141,16 +141,15 @@ def gaps(plan: PlanView) -> tuple[Gap, ...]:
     return tuple(gap for gap in found if gap.stops or (gap.rule, gap.subject) not in reasons)
 
 
-def left_open(plan: PlanView) -> tuple[Gap, ...]:
-    """The clinical findings that the plan does not answer, with a reason or without one."""
-    return tuple(gap for gap in gaps(replace(plan, deferrals=())) if not gap.stops)
-
-
-def counting(plan: PlanView) -> frozenset[tuple[str, str]]:
-    """(rule, subject) of every reason that would count now: a finding left open, under each of its names."""
-    open_ = {(gap.rule, gap.subject) for gap in left_open(plan)}
-    answers = ((rule, subject, answered_by(subject, plan.facts)) for rule, subject in open_ if subject)
-    return frozenset(open_ | {(rule, answer.same_as) for rule, _, answer in answers if answer and answer.same_as})
+def left_open(plan: PlanView) -> Iterator[Gap]:
+    """The clinical findings that the plan does not answer, with a reason or without one, under each of their names."""
+    for gap in gaps(replace(plan, deferrals=())):
+        if gap.stops:
+            continue
+        yield gap
+        answer = answered_by(gap.subject, plan.facts) if gap.subject else None
+        if answer and answer.same_as:
+            yield replace(gap, subject=answer.same_as)
 
 
 def findings_of(plan: PlanView) -> frozenset[str]:

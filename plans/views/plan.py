@@ -42,7 +42,7 @@ def workbench(user: User, episode: Episode, standing: Plan, edits: bool) -> dict
     minimum = not in_full(user, "plan.view", episode)
     roots = tree.read(standing)
     seen = tree.plan_view(standing, roots)
-    gaps, counting = thread.gaps(seen), thread.counting(seen)
+    gaps, open_ = thread.gaps(seen), {(gap.rule, gap.subject) for gap in thread.left_open(seen)}
     medicines = rights.sees_medicines(user, episode)
     components = [row for row in tree.components(standing) if medicines or not rights.is_medication(row.component_id)]
     titles = {node.part.title for node in roots}
@@ -61,7 +61,7 @@ def workbench(user: User, episode: Episode, standing: Plan, edits: bool) -> dict
         "stopped": thread.stops(gaps),
         "undecided": [] if minimum else standing.undecided,
         "newer": tree.newer_assessment(standing),
-        "deferrals": [] if minimum else [_reason(episode, row) for row in standing.deferrals.all() if (row.rule, row.subject) in counting],
+        "deferrals": [] if minimum else [_reason(episode, row) for row in standing.deferrals.all() if (row.rule, row.subject) in open_],
     }
 
 

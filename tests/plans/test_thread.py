@@ -9,7 +9,22 @@ from typing import Any
 import pytest
 import yaml
 
-from plans.thread import Decision, Deferral, Flag, Gap, Goal, Intervention, Objective, PlanView, Problem, Settings, gaps, same_text, stops
+from plans.thread import (
+    Decision,
+    Deferral,
+    Flag,
+    Gap,
+    Goal,
+    Intervention,
+    Objective,
+    PlanView,
+    Problem,
+    Settings,
+    gaps,
+    left_open,
+    same_text,
+    stops,
+)
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases" / "thread.yaml").read_text())
 TODAY = datetime.date(2026, 11, 23)
@@ -185,6 +200,13 @@ def test_a_flag_and_the_interaction_it_is_named_after_are_said_once() -> None:
 @pytest.mark.parametrize("deferred", ["SF-10", "IX-12"])
 def test_a_reason_for_either_name_counts_for_both(deferred: str) -> None:
     assert flagged(flag("SF-10"), flag("IX-12"), deferred=deferred) == ()
+
+
+def test_what_is_left_open_is_known_under_each_of_its_names_whether_a_reason_was_given_or_not() -> None:
+    plan = replace(WHOLE, flags=(flag("SF-10"), flag("IX-12"), flag("SF-06")), deferrals=(Deferral("PV-1", "Referred out.", "IX-12"),))
+    assert [gap.subject for gap in gaps(plan)] == ["SF-06"]
+    assert [gap.subject for gap in left_open(plan)] == ["SF-10", "IX-12", "SF-06"]
+    assert list(left_open(replace(plan, decisions=(Decision("MED-05", True), Decision("DTX-05", True))))) == []
 
 
 def test_a_reason_for_another_flag_does_not_count() -> None:
