@@ -12,6 +12,8 @@ from django.core import mail
 from django.test import Client
 
 from clinic.models import User
+from tests.clinic.test_access import CLINICAL as EVERY_PAGE
+from tests.clinic.test_access import url
 from tests.people import PASSWORD, House, make_house, make_user
 
 LOGIN, SECOND, RESET = "/accounts/login/", "/accounts/2fa/authenticate/", "/accounts/password/reset/"
@@ -206,7 +208,7 @@ def strict(settings: Any) -> None:
 @pytest.mark.parametrize("role", ["nurse", "sys_admin"])
 def test_a_password_alone_opens_no_page_but_the_enrolment(strict: None, house: House, role: str) -> None:
     browser = log_in(house.staff[role])
-    for page in (*CLINICAL, f"/episodes/{house.mine.public_id}/chart/", f"/episodes/{house.mine.public_id}/demographics/"):
+    for page in (*CLINICAL, *(url(path, house.mine.public_id) for path, _ in EVERY_PAGE)):
         for answer in (browser.get(page), browser.post(page)):
             assert (answer.status_code, answer["Location"]) == (302, ACTIVATE), page
 
