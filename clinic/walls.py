@@ -106,7 +106,7 @@ def raise_walls(cursor: CursorWrapper) -> list[str]:
         if model._meta.managed and not model._meta.proxy:
             _grant(cursor, model._meta.db_table, privileges(model))
     _grant(cursor, "django_migrations", "SELECT")
-    _grant(cursor, settings.CACHES["default"]["LOCATION"], "SELECT, INSERT, UPDATE, DELETE")
+    _grant(cursor, str(settings.CACHES["default"]["LOCATION"]), "SELECT, INSERT, UPDATE, DELETE")
     cursor.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {WEB_ROLE}")
     return [] if not may_make_temporary_tables(cursor) else [TEMPORARY_TABLES]
 
