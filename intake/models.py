@@ -290,6 +290,11 @@ class Flag(ClinicalModel):
     def asks_for_evaluation(self) -> bool:
         return self.rule_id == EMERGENCY
 
+    @property
+    def holds(self) -> bool:
+        """Whether this flag, as it stands, holds what is no safety component (FlagQuerySet.holding)."""
+        return self.asks_for_evaluation and self.evaluated_at is None
+
 
 class MedicineQuerySet(models.QuerySet):
     def formulary(self) -> dict[str, list[str]]:

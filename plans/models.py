@@ -105,13 +105,14 @@ class Component(PlanRow):
     name = models.CharField(max_length=120)
     suggested = models.BooleanField(help_text="False when a clinician added it.")
     tier = models.CharField(max_length=10, choices=Tier)
-    hold = models.BooleanField(default=False, help_text="SF-01 stands: emergency evaluation first. A mark, no lock.")
     suggestion = ExactJSONField(default=dict, help_text="Because, contraindications, citation, grade, flags it answers.")
     decision = models.CharField(max_length=10, choices=Decision, default=Decision.OPEN)
     note = models.TextField(blank=True, help_text="How it is adapted to this person.")
     reason = models.CharField(max_length=500, blank=True, help_text="Why it was declined, where a reason is asked.")
     remark = models.CharField(max_length=120, blank=True, help_text="Why it stands here though the newest assessment does not suggest it.")
     reopened = models.TextField(blank=True, help_text="What was decided before and why that is asked anew; empty once it is decided.")
+
+    hold = False  # plans.tree.weigh: SF-01 stands and its emergency evaluation is not recorded. A mark, no lock; never stored.
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["plan", "component_id"], name="component_once_in_a_plan")]

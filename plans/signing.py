@@ -137,7 +137,7 @@ def plan_document(plan: Plan, roots: list[tree.Node]) -> dict[str, Any]:
             *(_flag(flag) for flag in Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by")),
             *(_caution(rule) for rule in tree.cautions(plan)),
         ],
-        "suggestions": [_suggestion(row) for row in plan.components.filter(removed=False).order_by("pk")],
+        "suggestions": [_suggestion(row) for row in tree.components(plan)],
         "undecided": plan.undecided,
         "problems": [_problem(node) for node in roots],
         "deferrals": [

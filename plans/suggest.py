@@ -26,8 +26,7 @@ class Suggestion:
     """One component that applies.
 
     tier "today", "core" or "consider"; because: sentences; answers_flags: the CRITICAL and HIGH rules it answers;
-    contra_now: the contraindications that hold now; hold: an emergency evaluation comes first (a mark, no lock);
-    reason_needed: declining it asks for a reason.
+    contra_now: the contraindications that hold now; reason_needed: declining it asks for a reason.
     """
 
     component: Component
@@ -38,7 +37,6 @@ class Suggestion:
     contra_now: tuple[str, ...]
     citation: str
     grade: str
-    hold: bool
     reason_needed: bool
 
 
@@ -79,13 +77,12 @@ def suggest(
     fired: Iterable[Fired],
     *,
     planned: Collection[str] = (),
-    emergency_evaluated: bool = False,
 ) -> Suggested:
     """Every component that applies, SAF-02 first, then in library order; tiers as in 5.4.
 
     facts: snake_case facts of intake/facts.py; None is unknown, and an unknown condition suggests nothing.
     fired: the open safety flags and interactions. planned: ids of components already in the plan and names of
-    planned medicines. emergency_evaluated: the evaluation after SF-01 is recorded, so nothing is held any more.
+    planned medicines.
     """
     library = load_components()
     fired = tuple(fired)
@@ -96,9 +93,8 @@ def suggest(
     applies[LAST] = library[LAST].applies_if.evaluate(facts).truth
     flags = {rule.rule_id: rule for rule in (*fired, *rules)}
     chosen = (c for c in library.values() if applies[c.id] is True)
-    held = facts.get("sf_01") is True and not emergency_evaluated
     first = answers()["first"]
-    made = sorted((_suggestion(c, facts, flags, held) for c in chosen), key=lambda s: s.component.id not in first)
+    made = sorted((_suggestion(c, facts, flags) for c in chosen), key=lambda s: s.component.id not in first)
     open_ = tuple(Undecided(c, ask(c.applies_if, facts)) for c in library.values() if applies[c.id] is None)
     return Suggested(tuple(made), open_, rules, facts)
 
@@ -161,6 +157,11 @@ def answers_flags(component_id: str, severe: Iterable[str], facts: Mapping[str, 
     return tuple(rule_id for rule_id, answer in answered if answer and any(component_id in group for group in answer.groups))
 
 
+def may_be_held(component: Component) -> bool:
+    """Whether a high suicide risk holds it until the emergency evaluation is recorded: whatever is no safety component (3.2)."""
+    return component.group not in answers()["not_held_by_sf_01"]["groups"]
+
+
 def tier(component: Component, severe_flags: Collection[str]) -> str:
     """ "today", "core" or "consider": the first that fits (5.4)."""
     tiers = answers()["tiers"]
@@ -169,7 +170,7 @@ def tier(component: Component, severe_flags: Collection[str]) -> str:
     return "core" if component.id in tiers["core"]["components"] else "consider"
 
 
-def _suggestion(component: Component, facts: Mapping[str, object], flags: Mapping[str, Fired], held: bool) -> Suggestion:
+def _suggestion(component: Component, facts: Mapping[str, object], flags: Mapping[str, Fired]) -> Suggestion:
     severe = answers_flags(component.id, severe_of(flags.values()), facts)
     names = {rule_id: rule.name for rule_id, rule in flags.items()}
     return Suggestion(
@@ -181,7 +182,6 @@ def _suggestion(component: Component, facts: Mapping[str, object], flags: Mappin
         contra_now=contra_now(component, facts),
         citation=component.cite,
         grade=component.grade,
-        hold=held and component.group not in answers()["not_held_by_sf_01"]["groups"],
         reason_needed=reason_needed(component, severe),
     )
 
@@ -195,7 +195,7 @@ def not_suggested(component_id: str, facts: Mapping[str, object], severe: Iterab
     answered = answers_flags(component_id, severe, facts)
     return Suggestion(
         component=component, tier=tier(component, answered), because=(), answers_flags=answered, contraindication=component.contra,
-        contra_now=contra_now(component, facts), citation=component.cite, grade=component.grade, hold=False,
+        contra_now=contra_now(component, facts), citation=component.cite, grade=component.grade,
         reason_needed=reason_needed(component, answered),
     )  # fmt: skip
 

@@ -96,27 +96,32 @@ def cautions(plan: Plan) -> tuple[Fired, ...]:
     return suggest.plan_rules(plan.assessment.facts, fired_of(plan.assessment.result), in_plan(plan))
 
 
-def severe(plan: Plan) -> list[str]:
-    """The CRITICAL and HIGH rules that stand now: flags of the episode, and those of the plan itself."""
-    return [*severe_flags(plan.episode_id), *suggest.severe_of(cautions(plan))]
+@dataclass(frozen=True)
+class Standing:
+    """What stands now: the ids of the CRITICAL and HIGH rules; holding: an emergency evaluation has not been recorded yet."""
+
+    severe: tuple[str, ...]
+    holding: bool
 
 
-def severe_flags(episode_id: int) -> list[str]:
-    standing = Flag.objects.filter(episode_id=episode_id, severity__gte=Flag.Severity.HIGH).standing()
-    return list(standing.values_list("rule_id", flat=True))
+def standing(plan: Plan, rules: Iterable[Fired] | None = None) -> Standing:
+    """The flags of the episode, and the rules of the plan itself (`rules`, where they are known already)."""
+    flags = list(Flag.objects.filter(episode_id=plan.episode_id).standing())
+    severe = [flag.rule_id for flag in flags if flag.severity >= Flag.Severity.HIGH]
+    return Standing((*severe, *suggest.severe_of(cautions(plan) if rules is None else rules)), any(flag.holds for flag in flags))
 
 
 def components(plan: Plan) -> list[Component]:
     """The components of a plan in their order, weighed by what stands now and not by what stood when it was drafted."""
-    standing = severe(plan)
-    return [weigh(row, standing, plan.assessment.facts) for row in plan.components.order_by("pk")]
+    now = standing(plan)
+    return [weigh(row, now, plan.assessment.facts) for row in plan.components.order_by("pk")]
 
 
-def weigh(row: Component, standing: Iterable[str], facts: dict[str, Any]) -> Component:
-    """The row with its tier, the flags it answers and whether declining it asks for a reason, as of now; nothing is written."""
+def weigh(row: Component, now: Standing, facts: dict[str, Any]) -> Component:
+    """The row with its tier, its hold, the flags it answers and whether declining it asks for a reason; nothing is written."""
     library = load_components()[row.component_id]
-    answered = suggest.answers_flags(row.component_id, standing, facts)
-    row.tier = suggest.tier(library, answered)
+    answered = suggest.answers_flags(row.component_id, now.severe, facts)
+    row.tier, row.hold = suggest.tier(library, answered), now.holding and suggest.may_be_held(library)
     row.suggestion = row.suggestion | {"answers_flags": list(answered), "reason_needed": suggest.reason_needed(library, answered)}
     return row
 

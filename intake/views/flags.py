@@ -36,7 +36,7 @@ def safety(user: User, episode: Episode, *, brief: bool = False) -> dict[str, An
         "folded": [(words, flags) for words, flags in folded.items() if flags],
         "crisis": episode.program.crisis_text if critical else "",
         "may_acknowledge": bool(within(user, "flag.acknowledge", [episode])),
-        "holding": next((flag for flag in standing if flag.asks_for_evaluation and not flag.evaluated_at), None),
+        "holding": next((flag for flag in standing if flag.holds), None),
     }
 
 

@@ -28,7 +28,7 @@ def decide(
     """
     component = locked(component, version)
     plan = component.plan
-    tree.weigh(component, tree.severe(plan), plan.assessment.facts)
+    tree.weigh(component, tree.standing(plan), plan.assessment.facts)
     if decision == Component.Decision.DECLINED and component.suggestion["reason_needed"] and not reason.strip():
         raise ReasonNeeded(f"{component.name} answers a safety finding: please give a reason for declining it.")
     if (component.decision, component.note, component.reason) != (decision, note, reason):
@@ -59,7 +59,7 @@ def _plant(by: User, component: Component, problem: Problem) -> Goal:
 def add_component(*, by: User, plan: Plan, component_id: str) -> Component:
     """Add a component of the library that was not suggested; it is accepted by being added. Raises KeyError, AlreadySigned."""
     plan = open_draft(plan)
-    suggestion = not_suggested(component_id, plan.assessment.facts, tree.severe(plan))
+    suggestion = not_suggested(component_id, plan.assessment.facts, tree.standing(plan).severe)
     if existing := Component.objects.filter(plan=plan, component_id=component_id).first():
         return existing
     ask_patient_again(plan)

@@ -19,9 +19,9 @@ from plans.actions.parts import PARENTS, PARTS
 from plans.components import load_components
 from plans.findings import findings
 from plans.models import Component, Plan, PlanRow, Problem
-from plans.suggest import Suggested, Suggestion, contraindicated, not_suggested, severe_of, suggest
+from plans.suggest import Suggested, Suggestion, contraindicated, not_suggested, suggest
 
-DECIDED = ("suggested", "remark", "reopened", "tier", "hold", "suggestion", "decision", "by", "at", "version")
+DECIDED = ("suggested", "remark", "reopened", "tier", "suggestion", "decision", "by", "at", "version")
 
 
 @transaction.atomic
@@ -41,11 +41,11 @@ def draft_plan(*, by: User, episode: Episode, assessment: Assessment) -> Plan:
         discharge_criteria=earlier.discharge_criteria if earlier else "", started_at=timezone.now(), started_by=by,
         **_drawn(assessment, made),
     )  # fmt: skip
-    flags = [*tree.severe_flags(episode.pk), *severe_of(made.plan_rules)]
+    now = tree.standing(plan, made.plan_rules)
     fresh = (component_row(by, plan, suggestion, suggested=True) for suggestion in _switched_on(made))
-    rows = {row.component_id: tree.weigh(row, flags, assessment.facts) for row in fresh}
+    rows = {row.component_id: tree.weigh(row, now, assessment.facts) for row in fresh}
     if earlier:
-        _carry_decisions(by, earlier, plan, rows, flags)
+        _carry_decisions(by, earlier, plan, rows, now)
     Component.objects.bulk_create(rows.values())
     if earlier:
         _carry_tree(by, earlier, plan, rows)
@@ -106,7 +106,6 @@ def _as_json(suggestion: Suggestion) -> dict[str, Any]:
         "component_id": component.id, "name": component.name, "tier": suggestion.tier, "because": list(suggestion.because),
         "contraindication": suggestion.contraindication, "contra_now": list(suggestion.contra_now), "cite": suggestion.citation,
         "grade": suggestion.grade, "answers_flags": list(suggestion.answers_flags), "reason_needed": suggestion.reason_needed,
-        "hold": suggestion.hold,
     }  # fmt: skip
 
 
@@ -114,7 +113,7 @@ def component_row(by: User, plan: Plan, suggestion: Suggestion, *, suggested: bo
     """A row of the plan for a component, not written yet."""
     return Component(
         program_id=plan.program_id, patient_id=plan.patient_id, plan=plan, component_id=suggestion.component.id,
-        name=suggestion.component.name, suggested=suggested, remark=remark, tier=suggestion.tier, hold=suggestion.hold,
+        name=suggestion.component.name, suggested=suggested, remark=remark, tier=suggestion.tier,
         suggestion=_as_json(suggestion), by=by, at=timezone.now(),
     )  # fmt: skip
 
@@ -142,12 +141,12 @@ def _renew_components(by: User, plan: Plan, made: Suggested) -> bool:
     """The rows of a draft as the newest assessment has them; True when a decision is open again."""
     rows = {row.component_id: row for row in plan.components.order_by("pk")}
     suggestions = {suggestion.component.id: suggestion for suggestion in _switched_on(made)}
-    flags = [*tree.severe_flags(plan.episode_id), *severe_of(made.plan_rules)]
+    now = tree.standing(plan, made.plan_rules)
     facts, changed = plan.assessment.facts, []
     for component_id, row in rows.items():
         was = copy(row)
-        _renew(row, suggestions.get(component_id) or not_suggested(component_id, facts, flags), component_id in suggestions)
-        tree.weigh(row, flags, facts)
+        _renew(row, suggestions.get(component_id) or not_suggested(component_id, facts, now.severe), component_id in suggestions)
+        tree.weigh(row, now, facts)
         if why := _asked_anew(row, row.decision, row.reason, facts, lost=was.suggested and not row.suggested):
             _reopen(row, row.decision, "Before the newest assessment", why)
             row.by, row.at = by, timezone.now()
@@ -156,7 +155,7 @@ def _renew_components(by: User, plan: Plan, made: Suggested) -> bool:
             changed.append((was, row))
     Component.objects.bulk_update([row for _, row in changed], DECIDED)
     added = (component_row(by, plan, suggestion, suggested=True) for id, suggestion in suggestions.items() if id not in rows)
-    Component.objects.bulk_create(tree.weigh(row, flags, facts) for row in added)
+    Component.objects.bulk_create(tree.weigh(row, now, facts) for row in added)
     return any(was.decision != row.decision for was, row in changed)
 
 
@@ -165,19 +164,19 @@ def _renew(row: Component, suggestion: Suggestion, suggested: bool) -> None:
         row.remark = ""
     elif row.suggested:
         row.remark = "no longer suggested by the newest assessment"
-    row.suggested, row.hold, row.suggestion = suggested, suggestion.hold, _as_json(suggestion)
+    row.suggested, row.suggestion = suggested, _as_json(suggestion)
 
 
 # What the next version takes over
 
 
-def _carry_decisions(by: User, earlier: Plan, plan: Plan, rows: dict[str, Component], flags: list[str]) -> None:
+def _carry_decisions(by: User, earlier: Plan, plan: Plan, rows: dict[str, Component], now: tree.Standing) -> None:
     """The decisions of the earlier version put on the rows of the new one, which are added where nothing suggests them."""
     facts = plan.assessment.facts
     remark = f"carried over from version {earlier.number}; not suggested by the newest assessment"
     for old in earlier.components.exclude(decision=Component.Decision.OPEN).order_by("pk"):
         if old.component_id not in rows:
-            suggestion = not_suggested(old.component_id, facts, flags)
+            suggestion = not_suggested(old.component_id, facts, now.severe)
             rows[old.component_id] = component_row(by, plan, suggestion, suggested=False, remark=remark)
         row = rows[old.component_id]
         row.note, row.reason = old.note, old.reason

@@ -160,7 +160,7 @@ def decide(request: HttpRequest, episode_id: uuid.UUID, component_id: uuid.UUID)
             form.add_error("reason", str(problem))
         except Stale as stale:
             component, differences = stale.current, side_by_side(form, stale.current)
-    tree.weigh(component, tree.severe(standing), standing.assessment.facts)
+    tree.weigh(component, tree.standing(standing), standing.assessment.facts)
     status = UNREADABLE if form.errors else 200 if differences is None else CONFLICT
     context = {
         "plan": standing, "component": component, "form": form, "conflict": status == CONFLICT, "differences": differences,

