@@ -1,5 +1,7 @@
 """Who may touch which part of a plan, beyond the access table's row: one's own discipline's part, and medicines."""
 
+from collections.abc import Iterable
+
 from clinic.access_table import CLINICIANS
 from clinic.models import Episode, User
 from clinic.permissions import Refused, roles_in
@@ -43,6 +45,12 @@ def check_part(user: User, kind: str, discipline: str | None, episode: Episode) 
         check_shapes(user, episode)
     elif discipline is not None:
         check_intervention(user, discipline, episode)
+
+
+def check_medicines(user: User, component_ids: Iterable[str], episode: Episode) -> None:
+    """Raise Refused where one of these components is a medicine's and this person may not edit the medication part."""
+    if any(is_medication(id) for id in component_ids) and not within(user, "medication.edit", [episode]):
+        raise Refused("A nurse or a prescriber changes what concerns medicines.")
 
 
 def check_intervention(user: User, discipline: str, episode: Episode) -> None:

@@ -1,7 +1,7 @@
 """The rows of a plan read as one tree, and as the pure golden-thread check and the signed document see it."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ def read(plan: Plan) -> list[Node]:
     nodes: dict[tuple[str, int], Node] = {}
     roots: list[Node] = []
     works_here = Exists(staff_of(plan.program_id).filter(pk=OuterRef("responsible_id")))
-    interventions = Intervention.objects.filter(plan=plan).annotate(works_here=works_here).select_related("responsible")
+    interventions = Intervention.objects.filter(plan=plan).annotate(works_here=works_here).select_related("responsible", "component")
     for kind, rows, parent in (
         ("problem", Problem.objects.filter(plan=plan).order_by("position", "pk"), None),
         ("goal", Goal.objects.filter(plan=plan).select_related("component").order_by("pk"), "problem"),
@@ -45,6 +45,43 @@ def read(plan: Plan) -> list[Node]:
             (above.children if above else roots).append(node)
             nodes[kind, part.pk] = node
     return roots
+
+
+def component_ids(roots: list[Node], part: PlanRow, *, below: bool) -> set[str]:
+    """The components that a part of the tree comes from: its own and those above it; `below`: of what hangs under it too."""
+    path = _path(roots, part)
+    return {id for node in path for id in _component_id(node)} | (_below(path[-1]) if below and path else set())
+
+
+def _path(nodes: list[Node], part: PlanRow) -> list[Node]:
+    """From the problem down to the part; empty when it is not in the tree."""
+    for node in nodes:
+        if node.part == part:
+            return [node]
+        if found := _path(node.children, part):
+            return [node, *found]
+    return []
+
+
+def _component_id(node: Node) -> set[str]:
+    component = getattr(node.part, "component", None)
+    return {component.component_id} if component else set()
+
+
+def _below(node: Node) -> set[str]:
+    return {id for child in node.children for id in _component_id(child) | _below(child)}
+
+
+def without(roots: list[Node], hidden: Callable[[str], bool]) -> list[Node]:
+    """The tree without the goals and interventions that come from hidden components, and without what was found."""
+    kept = []
+    for node in roots:
+        if any(map(hidden, _component_id(node))):
+            continue
+        if node.kind == "problem":
+            node.part.source = ""
+        kept.append(Node(node.kind, node.part, without(node.children, hidden)))
+    return kept
 
 
 def plan_view(plan: Plan, roots: list[Node]) -> thread.PlanView:

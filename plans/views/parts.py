@@ -10,7 +10,7 @@ from clinic.actions import Stale
 from clinic.models import Episode
 from clinic.permissions import requires
 from clinic.views.reach import about
-from plans import actions, rights
+from plans import actions, rights, tree
 from plans.forms import FORMS
 from plans.models import Plan, PlanRow
 from plans.views.merge import CONFLICT, UNREADABLE, say_if_patient_is_asked_again, side_by_side, while_draft
@@ -25,6 +25,8 @@ def add_part(request: HttpRequest, episode_id: uuid.UUID, kind: str, parent_id: 
         raise Http404
     parent = _part(plan, actions.PARENTS[kind], parent_id) if parent_id else None
     rights.check_part(request.user, kind, None, episode)  # type: ignore[arg-type]
+    if parent is not None:
+        _check_medicines(request, plan, parent, episode)
     form = _form(request, kind, episode, initial={"version": 0})
     if request.method == "POST" and form.is_valid():
         rights.check_part(request.user, kind, form.cleaned_data.get("discipline"), episode)  # type: ignore[arg-type]
@@ -41,6 +43,7 @@ def edit_part(request: HttpRequest, episode_id: uuid.UUID, kind: str, part_id: u
     episode, plan = open_plan(request, episode_id)
     part: Any = _part(plan, kind, part_id)
     rights.check_part(request.user, kind, getattr(part, "discipline", None), episode)  # type: ignore[arg-type]
+    _check_medicines(request, plan, part, episode, below="remove" in request.POST)
     form = _form(request, kind, episode, instance=part, initial={"version": part.version})
     stale = None
     if request.method == "POST" and form.is_valid():
@@ -53,6 +56,11 @@ def edit_part(request: HttpRequest, episode_id: uuid.UUID, kind: str, part_id: u
             say_if_patient_is_asked_again(request, plan)
             return redirect("plan", episode_id=episode.public_id)
     return _page(request, episode, plan, form, kind, kind.capitalize(), part=part, stale=stale)
+
+
+def _check_medicines(request: HttpRequest, plan: Plan, part: PlanRow, episode: Episode, *, below: bool = False) -> None:
+    ids = tree.component_ids(tree.read(plan), part, below=below)
+    rights.check_medicines(request.user, ids, episode)  # type: ignore[arg-type]
 
 
 def _write(request: HttpRequest, part: PlanRow, form: Any) -> None:

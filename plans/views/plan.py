@@ -45,6 +45,8 @@ def workbench(user: User, episode: Episode, standing: Plan, edits: bool) -> dict
     gaps, open_ = thread.gaps(seen), {(gap.rule, gap.subject) for gap in thread.left_open(seen)}
     medicines = rights.sees_medicines(user, episode)
     components = [row for row in tree.components(standing) if medicines or not rights.is_medication(row.component_id)]
+    if minimum:
+        roots = tree.without(roots, rights.is_medication if not medicines else lambda _: False)
     titles = {node.part.title for node in roots}
     found = findings(standing.assessment.facts, standing.assessment.result["scores"], fired_of(standing.assessment.result))
     return {
@@ -163,7 +165,8 @@ def decide(request: HttpRequest, episode_id: uuid.UUID, component_id: uuid.UUID)
     tree.weigh(component, tree.standing(standing), standing.assessment.facts)
     status = UNREADABLE if form.errors else 200 if differences is None else CONFLICT
     context = {
-        "plan": standing, "component": component, "form": form, "conflict": status == CONFLICT, "differences": differences,
+        "plan": standing, "component": component, "minimum": not in_full(request.user, "plan.view", episode), "form": form,  # type: ignore[arg-type]
+        "conflict": status == CONFLICT, "differences": differences,
         "standing": f"It stands as “{component.get_decision_display()}” now{': ' + component.reason if component.reason else ''}.",
     }  # fmt: skip
     return render(request, "plans/decide.html", about(request.user, episode) | context, status=status)  # type: ignore[arg-type]

@@ -160,8 +160,40 @@ def test_a_peer_reads_goals_and_tasks_and_neither_components_nor_flags(house: Ho
     for address in (at("plan", house.mine), at("signed_plan", house.mine, number=1)):
         page = read(peer.get(address))
         assert GOAL["text"] in page and "Taper card" in page, address
-        for hidden in ("DTX-05", "MED-05", "Liver tests", "Overdose risk", "SF-06"):
+        for hidden in ("DTX-05", "MED-05", "Liver tests", "Overdose risk", "SF-06", "SUD-11: 5, moderate"):
             assert hidden not in page, (address, hidden)
+
+
+@pytest.mark.parametrize(("role", "status", "sees"), [("counsellor", 403, True), ("peer", 403, False), ("nurse", 302, True)])
+def test_what_concerns_medicines_is_written_by_those_who_edit_the_medication_part(
+    house: House, role: str, status: int, sees: bool
+) -> None:
+    """The taper's goal and steps come from a component of the medication part, whoever looks after the problem they hang under."""
+    plan = draft(house)
+    problem = add(house.staff["prescriber"], plan, "problem", title="Kratom use disorder", source="SUD-11: 5, moderate")
+    decide(house.staff["prescriber"], plan, "DTX-01", problem=problem)
+    taper = Intervention.objects.filter(component__component_id="DTX-01").order_by("pk")[0]
+    client = client_of(house.staff[role])
+    assert ("taper card" in read(client.get(at("plan", house.mine)))) is sees
+    values = {"text": "Stop at once", "discipline": "nurse", "frequency": "once", "duration": "now", "version": taper.version}
+    assert client.post(at("edit_part", house.mine, kind="intervention", part_id=taper.public_id), values).status_code == status
+    objective = taper.objective  # carries no component itself; its goal does
+    step = client.post(
+        at("edit_part", house.mine, kind="objective", part_id=objective.public_id), {"text": "Hurry", "version": objective.version}
+    )
+    assert step.status_code == status
+    removing = client.post(
+        at("edit_part", house.mine, kind="problem", part_id=problem.public_id),
+        {"title": problem.title, "source": problem.source, "version": problem.version, "remove": "1"},
+    )
+    assert removing.status_code == status
+    assert Problem.objects.filter(pk=problem.pk, removed=False).exists() is (status == 403)
+
+
+def test_a_peer_decides_on_peer_support_without_reading_scores(house: House) -> None:
+    plan = draft(house)
+    page = read(client_of(house.staff["peer"]).get(decision(plan, "PEER-01")))
+    assert "Mutual-help groups" in page and "SUD-11" not in page and "Grade" not in page
 
 
 def test_who_reads_only_goals_and_tasks_does_not_sign_what_they_cannot_read(house: House) -> None:
