@@ -3,6 +3,7 @@
 import datetime
 import uuid
 
+from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.utils import timezone
 
@@ -24,14 +25,22 @@ def was_submitted(episode: Episode, key: uuid.UUID) -> bool:
     return Assessment.objects.filter(episode=episode, key=key).exists()
 
 
+def _earlier(episode: Episode, key: uuid.UUID) -> Assessment | None:
+    """What this key made already. Raises BadRequest for the key of another patient's form."""
+    made = Assessment.objects.filter(key=key).first()
+    if made is not None and made.episode_id != episode.pk:
+        raise BadRequest("This form belongs to another page. Open the review again and submit from there.")
+    return made
+
+
 @transaction.atomic
 def submit(*, by: User, episode: Episode, key: uuid.UUID) -> Assessment:
     """Freeze every draft of the episode and assess what is known. The same `key` again gives the same assessment.
 
-    Raises NothingToSubmit.
+    Raises NothingToSubmit, and BadRequest for a key that another patient's form has used.
     """
     episode = lock_episode(episode)
-    if earlier := Assessment.objects.filter(episode=episode, key=key).first():
+    if earlier := _earlier(episode, key):
         return earlier
     drafts = filled_drafts(episode)
     if not drafts:
@@ -54,7 +63,7 @@ def assess_provisionally(*, by: User, episode: Episode, key: uuid.UUID) -> Asses
     The same `key` again gives the same assessment. Raises NothingToSubmit.
     """
     episode = lock_episode(episode)
-    if earlier := Assessment.objects.filter(episode=episode, key=key).first():
+    if earlier := _earlier(episode, key):
         return earlier
     found = known(episode, filled_drafts(episode))
     if not found:

@@ -1,5 +1,6 @@
 """Every URL as every role and as nobody, read from the URLconf: a new view without a rule fails here by name."""
 
+import os
 import re
 import time
 import uuid
@@ -18,6 +19,8 @@ from tests.people import House, make_house
 ARGUMENTS = {"code": "phq9", "section": "1", "number": "1"}
 PATTERNS = [(path, pattern) for path, pattern in patterns() if pattern.name not in PUBLIC_VIEWS]
 CLINICAL = [(path, pattern) for path, pattern in PATTERNS if declared_action(pattern.callback) != OWN_ACCOUNT]
+# Every method before a change lands; at a desk the two that pages use.
+METHODS = ("get", "post", "put", "patch", "delete") if os.environ.get("CI") == "true" else ("get", "post")
 CANARIES = ("Minecanary", "Othercanary", "Foreigncanary")
 
 
@@ -63,7 +66,7 @@ def test_every_url_as_every_role(house: House, role: str) -> None:
         cell = EXPECTED[declared_action(pattern.callback)][list(ROLES).index(role)]  # type: ignore[index]
         targets = scopes(house) if "<uuid:episode_id>" in path else iter([("", uuid.UUID(int=0))])
         for scope, episode_id in targets:
-            for method in ("get", "post", "put", "patch", "delete"):
+            for method in METHODS:
                 response = getattr(client, method)(url(path, episode_id))
                 body = response.content.decode(errors="replace")
                 if cell == "-":
