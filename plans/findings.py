@@ -21,11 +21,14 @@ class Finding:
 
 
 def findings(facts: Mapping[str, Any], scores: Sequence[Mapping[str, Any]], fired: Sequence[Fired]) -> tuple[Finding, ...]:
-    """Use disorder, mood, anxiety, alcohol and social findings, then the severe flags and interactions, worst first."""
+    """Critical flags and interactions first; then use disorder, mood, anxiety, alcohol and social findings; then what is high."""
     by_code = {score["code"]: score for score in scores}
-    severe = sorted((rule for rule in fired if rule.severity in SEVERE), key=lambda rule: SEVERE.index(rule.severity))
-    flags = (Finding(rule.name, f"{rule.rule_id}, {rule.severity.lower()}") for rule in severe)
-    return (*_scored(facts, by_code), *flags)
+    critical, high = ([_flagged(rule) for rule in fired if rule.severity == severity] for severity in ("CRITICAL", "HIGH"))
+    return (*critical, *_scored(facts, by_code), *high)
+
+
+def _flagged(rule: Fired) -> Finding:
+    return Finding(rule.name, f"{rule.rule_id}, {rule.severity.lower()}")
 
 
 def _scored(facts: Mapping[str, Any], scores: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:

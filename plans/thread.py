@@ -119,7 +119,9 @@ class PlanView:
 
 @dataclass(frozen=True)
 class Gap:
-    """One missing link. `anchor` is (kind, id) of what mends it: kind problem, goal, objective, intervention, flag or plan."""
+    """One missing link. `anchor` is (kind, id) of what mends it: kind problem, goal, objective or intervention (to change),
+    add goal, add objective or add intervention (under that part), component, or plan.
+    """
 
     rule: str
     stops: bool
@@ -196,7 +198,7 @@ def _goals(plan: PlanView) -> Iterator[Gap]:
         yield _gap("PV-2", "The plan has no problem and no goal yet.", ("plan", ""))
     for problem in plan.problems:
         if not problem.goals:
-            yield _gap("PV-2", f"The problem {_short(problem.title)} has no goal yet.", ("problem", problem.id))
+            yield _gap("PV-2", f"The problem {_short(problem.title)} has no goal yet.", ("add goal", problem.id))
         for goal in problem.goals:
             if missing := list(_goal_lacks(goal, plan.today)):
                 yield _gap("PV-2", f"The goal {_short(goal.text)} still needs {_list(missing)}.", ("goal", goal.id))
@@ -228,10 +230,10 @@ def _interventions(plan: PlanView) -> Iterator[Gap]:
     """PV-3: every goal leads to something somebody does, with discipline, frequency and duration."""
     for goal in (goal for problem in plan.problems for goal in problem.goals):
         if not goal.objectives:
-            yield _gap("PV-3", f"The goal {_short(goal.text)} has no objective yet.", ("goal", goal.id))
+            yield _gap("PV-3", f"The goal {_short(goal.text)} has no objective yet.", ("add objective", goal.id))
         for objective in goal.objectives:
             if not objective.interventions:
-                yield _gap("PV-3", f"The objective {_short(objective.text)} has no intervention yet.", ("objective", objective.id))
+                yield _gap("PV-3", f"The objective {_short(objective.text)} has no intervention yet.", ("add intervention", objective.id))
             for row in objective.interventions:
                 parts = {"a text": row.text, "a discipline": row.discipline, "a frequency": row.frequency, "a duration": row.duration}
                 if missing := [name for name, value in parts.items() if not value.strip()]:
@@ -274,7 +276,7 @@ def _flags(plan: PlanView) -> Iterator[Gap]:
         actions = {ACTION} if flag.action or _twin_action(answer, severe) else set()
         if missing := answer.missing(accepted | actions):
             sentence = f"{flag.rule} ({flag.name}) is not answered yet: {_wanted(missing)}, or a reason."
-            yield _gap("PV-1", sentence, ("flag", rule), rule)
+            yield _gap("PV-1", sentence, ("component", min(missing[0] - {ACTION}, default="")), rule)
 
 
 def _twin_action(answer: Answered, severe: Mapping[str, Flag]) -> bool:

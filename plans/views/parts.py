@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
@@ -14,7 +15,7 @@ from plans import actions, rights, tree
 from plans.forms import FORMS
 from plans.models import Plan, PlanRow
 from plans.views.merge import CONFLICT, UNREADABLE, say_if_patient_is_asked_again, side_by_side, while_draft
-from plans.views.plan import open_plan
+from plans.views.plan import on_the_plan, open_plan
 
 
 @requires("plan.edit")
@@ -30,9 +31,10 @@ def add_part(request: HttpRequest, episode_id: uuid.UUID, kind: str, parent_id: 
     form = _form(request, kind, episode, initial={"version": 0})
     if request.method == "POST" and form.is_valid():
         rights.check_part(request.user, kind, form.cleaned_data.get("discipline"), episode)  # type: ignore[arg-type]
-        actions.add_part(by=request.user, plan=plan, kind=kind, values=form.values(), parent=parent)  # type: ignore[arg-type]
+        part = actions.add_part(by=request.user, plan=plan, kind=kind, values=form.values(), parent=parent)  # type: ignore[arg-type]
+        messages.success(request, f"{kind.capitalize()} added.")
         say_if_patient_is_asked_again(request, plan)
-        return redirect("plan", episode_id=episode.public_id)
+        return redirect(on_the_plan(episode, f"part-{part.public_id}"))  # type: ignore[attr-defined]
     return _page(request, episode, plan, form, kind, f"Add {_article(kind)}")
 
 
@@ -53,8 +55,9 @@ def edit_part(request: HttpRequest, episode_id: uuid.UUID, kind: str, part_id: u
         except Stale as met:
             stale = met.current
         else:
+            messages.success(request, f"{kind.capitalize()} {'taken out' if 'remove' in request.POST else 'saved'}.")
             say_if_patient_is_asked_again(request, plan)
-            return redirect("plan", episode_id=episode.public_id)
+            return redirect(on_the_plan(episode, "tree-title" if "remove" in request.POST else f"part-{part.public_id}"))
     return _page(request, episode, plan, form, kind, kind.capitalize(), part=part, stale=stale)
 
 

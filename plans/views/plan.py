@@ -32,8 +32,14 @@ def plan(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     edits = bool(within(user, "plan.edit", [episode]))
     if standing is None:
         context |= {"assessment": Assessment.objects.latest_of(episode), "may_edit": edits, "key": uuid.uuid4()}
+        context["in_force"] = SignedPlan.objects.in_force(episode)
         return render(request, "plans/start.html", context)
     return render(request, "plans/plan.html", context | workbench(user, episode, standing, edits))
+
+
+def on_the_plan(episode: Episode, anchor: str) -> str:
+    """The address of a place on the plan's page, to come back to where one was."""
+    return reverse("plan", kwargs={"episode_id": episode.public_id}) + f"#{anchor}"
 
 
 def workbench(user: User, episode: Episode, standing: Plan, edits: bool) -> dict[str, Any]:
@@ -59,7 +65,7 @@ def workbench(user: User, episode: Episode, standing: Plan, edits: bool) -> dict
         "tiers": [] if minimum else [(Component.Tier(tier).label, rows) for tier, rows in tree.by_tier(components).items() if rows],
         "findings": [finding for finding in found if finding.title not in titles] if edits and not minimum else [],
         "cautions": () if minimum else tree.cautions(standing),
-        "gaps": [] if minimum else [_gap(episode, standing, gap, roots) for gap in gaps],
+        "gaps": [] if minimum else [_gap(episode, gap, {row.component_id for row in components}) for gap in gaps],
         "stopped": thread.stops(gaps),
         "undecided": [] if minimum else standing.undecided,
         "newer": tree.newer_assessment(standing),
@@ -67,16 +73,21 @@ def workbench(user: User, episode: Episode, standing: Plan, edits: bool) -> dict
     }
 
 
-def _gap(episode: Episode, standing: Plan, gap: thread.Gap, roots: list[tree.Node]) -> dict[str, Any]:
+def _gap(episode: Episode, gap: thread.Gap, shown: set[str]) -> dict[str, Any]:
     """A gap with the link that mends it, and for a clinical finding the one that gives a reason."""
     kind, part_id = gap.anchor
     at = {"episode_id": episode.public_id}
-    if kind in actions.PARTS:
+    adds, _, new = kind.partition("add ")
+    if new and not adds:
+        url = reverse("add_part", kwargs=at | {"kind": new, "parent_id": part_id})
+    elif kind in actions.PARTS:
         url = reverse("edit_part", kwargs=at | {"kind": kind, "part_id": part_id})
     elif kind == "plan" and part_id in ("discharge_criteria", "review_on", "patient_signature", "patient_signature_reason"):
         url = reverse("details", kwargs=at) + f"#id_{part_id}"
     elif part_id == thread.ASSESSMENT:
         url = "#newer"
+    elif kind == "component" and part_id in shown:
+        url = f"#{part_id}"
     else:
         url = "#components"
     reason = "" if gap.stops else reverse("give_reason", kwargs=at | {"finding": gap.mark})
@@ -155,9 +166,10 @@ def decide(request: HttpRequest, episode_id: uuid.UUID, component_id: uuid.UUID)
     differences = None
     if request.method == "POST" and form.is_valid():
         try:
-            actions.decide(by=request.user, component=component, **form.cleaned_data)  # type: ignore[arg-type]
+            component = actions.decide(by=request.user, component=component, **form.cleaned_data)  # type: ignore[arg-type]
+            messages.success(request, f"{component.name}: {component.get_decision_display().lower()}.")
             say_if_patient_is_asked_again(request, standing)
-            return redirect(reverse("plan", kwargs={"episode_id": episode.public_id}) + f"#{component.component_id}")
+            return redirect(on_the_plan(episode, component.component_id))
         except actions.ReasonNeeded as problem:
             form.add_error("reason", str(problem))
         except Stale as stale:
@@ -182,7 +194,7 @@ def add_component(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         rights.check_decides(request.user, chosen, episode)  # type: ignore[arg-type]
         actions.add_component(by=request.user, plan=standing, component_id=chosen)  # type: ignore[arg-type]
         say_if_patient_is_asked_again(request, standing)
-        return redirect(reverse("plan", kwargs={"episode_id": episode.public_id}) + f"#{chosen}")
+        return redirect(on_the_plan(episode, chosen))
     return _form_page(request, episode, standing, form, "Add a component", button="Add")
 
 
@@ -200,8 +212,9 @@ def add_finding(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     values = {"title": finding.title[:200], "source": finding.source[:200]}
     if not Problem.objects.filter(plan=standing, title=values["title"], removed=False).exists():
         actions.add_part(by=request.user, plan=standing, kind="problem", values=values)  # type: ignore[arg-type]
+        messages.success(request, f"{values['title']}: added as a problem.")
         say_if_patient_is_asked_again(request, standing)
-    return redirect("plan", episode_id=episode.public_id)
+    return redirect(on_the_plan(episode, "tree-title"))
 
 
 @requires("plan.edit")
@@ -240,7 +253,8 @@ def give_reason(request: HttpRequest, episode_id: uuid.UUID, finding: str) -> Ht
     if request.method == "POST" and form.is_valid():
         try:
             _write_reason(request, standing, gap, given, form.cleaned_data)
-            return redirect("plan", episode_id=episode.public_id)
+            messages.success(request, "Saved.")
+            return redirect(on_the_plan(episode, "before-signing"))
         except Stale as met:
             stale = met.current
             stale.reason = "" if stale.removed else stale.reason

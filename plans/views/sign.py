@@ -30,7 +30,8 @@ def sign(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     episode, plan = open_plan(request, episode_id)
     rights.check_signs(request.user, episode)  # type: ignore[arg-type]
     roots = tree.read(plan)
-    gaps = [gap for gap in thread.gaps(tree.plan_view(plan, roots)) if gap.stops]
+    found = thread.gaps(tree.plan_view(plan, roots))
+    gaps = [gap for gap in found if gap.stops]
     form = SignForm(request.POST) if request.method == "POST" else SignForm.fresh("" if gaps else signing.fingerprint(plan))
     problem = ""
     if request.method == "POST" and form.is_valid() and not gaps:
@@ -40,7 +41,7 @@ def sign(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         except signing.ChangedSince as changed:
             problem, form = str(changed), SignForm.fresh(signing.fingerprint(plan))
     context = about(request.user, episode) | safety(request.user, episode) | {  # type: ignore[arg-type]
-        "plan": plan, "roots": roots, "gaps": gaps, "form": form, "problem": problem,
+        "plan": plan, "roots": roots, "gaps": gaps, "unanswered": [gap for gap in found if not gap.stops], "form": form, "problem": problem,
         "accepted": [row for row in tree.components(plan) if row.decision == "accepted"],
         "deferrals": plan.deferrals.all(), "cautions": tree.cautions(plan),
     }  # fmt: skip

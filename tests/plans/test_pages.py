@@ -469,3 +469,25 @@ def test_every_look_at_a_plan_is_recorded(house: House) -> None:
     client_of(nurse).get(page_of("plan", house.mine))
     event = AccessEvent.objects.get(user=nurse)
     assert (event.action, event.view, event.patients) == ("plan.view", "plan", [house.mine.patient_id])
+
+
+def test_each_missing_link_leads_to_where_it_is_mended(house: House) -> None:
+    by, plan = house.staff["prescriber"], draft(house)
+    problem = add(by, plan, "problem", title="Kratom use disorder", source="SUD-11: 5, moderate")
+    client = logged_in(by)
+    page = client.get(at("plan", house.mine)).content.decode()
+    adding = at("add_part", house.mine, kind="goal", parent_id=problem.public_id)
+    assert f'href="{adding}">The problem' in page
+    assert 'href="#DTX-05">SF-06' in page and 'id="DTX-05"' in page
+    saved = client.post(adding, GOAL | {"version": 0})
+    goal = Goal.objects.get()
+    assert saved["Location"] == at("plan", house.mine) + f"#part-{goal.public_id}"
+    assert f'id="part-{goal.public_id}"' in client.get(at("plan", house.mine)).content.decode()
+
+
+def test_who_signs_reads_what_has_neither_answer_nor_reason(house: House) -> None:
+    plan = whole(house)
+    decide(house.staff["prescriber"], plan, "DTX-05", "not now")
+    details(house.staff["prescriber"], plan)
+    page = read(logged_in(house.staff["prescriber"]).get(at("sign", house.mine)))
+    assert "Still without an answer or a reason" in page and "SF-06 (Overdose risk) is not answered yet" in page

@@ -82,10 +82,10 @@ def test_a_gap_leads_to_what_mends_it() -> None:
         return gaps(changed(change))[0].anchor
 
     assert anchor({"goal": {"baseline": None}}) == ("goal", "g1")
-    assert anchor({"goal": {"objectives": []}}) == ("goal", "g1")
-    assert anchor({"objective": {"interventions": []}}) == ("objective", "o1")
+    assert anchor({"goal": {"objectives": []}}) == ("add objective", "g1")
+    assert anchor({"objective": {"interventions": []}}) == ("add intervention", "o1")
     assert anchor({"intervention": {"duration": ""}}) == ("intervention", "i1")
-    assert anchor({"problem": {"goals": []}}) == ("problem", "p1")
+    assert anchor({"problem": {"goals": []}}) == ("add goal", "p1")
     assert anchor({"plan": {"review_on": None}}) == ("plan", "review_on")
 
 
@@ -141,7 +141,7 @@ def flag(rule: str, severity: str = "HIGH", **changes: Any) -> Flag:
 
 def test_a_flag_that_nothing_answers() -> None:
     (gap,) = flagged(flag("SF-06"))
-    assert (gap.rule, gap.stops, gap.anchor, gap.subject) == ("PV-1", False, ("flag", "SF-06"), "SF-06")
+    assert (gap.rule, gap.stops, gap.anchor, gap.subject) == ("PV-1", False, ("component", "DTX-05"), "SF-06")
     assert gap.sentence == "SF-06 (Name) is not answered yet: it asks for DTX-05 Naloxone and overdose education, or a reason."
 
 
