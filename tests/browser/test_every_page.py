@@ -1,6 +1,7 @@
 """Every page of the demo clinic, in light and dark, wide and narrow: axe finds nothing, and nothing sticks out sideways."""
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.management import call_command
+from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page
 
@@ -130,6 +132,17 @@ def test_every_page_of_the_urls_is_looked_at_or_says_why_not(demo: Demo) -> None
     looked_at = {name for _, name, _ in places(demo) if name in named}
     assert looked_at | set(NO_PAGE) == named
     assert not looked_at & set(NO_PAGE)
+
+
+def test_every_link_leads_somewhere(demo: Demo) -> None:
+    """A link without an address reloads the page, and looks like the way back while it does."""
+    nowhere = []
+    for role, name, address in places(demo):
+        client = logged_in(User.objects.get(username=f"{role}{DEMO_SUFFIX}")) if role else Client()
+        for link in re.findall(r"<a\b[^>]*>", client.get(address).content.decode()):
+            if not re.search(r'\bhref="[^"]', link):
+                nowhere.append(f"{name} as {role} {address}: {link}")
+    assert not nowhere, "\n".join(nowhere)
 
 
 def enter(context: BrowserContext, url: str, role: str) -> None:
