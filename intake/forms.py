@@ -30,6 +30,11 @@ def id_of(key: Key) -> str:
     return "q-" + name_of(key)[2:].replace("~", "_").replace(".", "_")
 
 
+def row_id(group: Item, instance: str) -> str:
+    """The id of one row of a repeating group on the page."""
+    return f"row-{group.link_id}-{instance}".replace(".", "_")
+
+
 @dataclass(frozen=True)
 class Posted:
     """What one question sent: the raw values and whether “prefer not to answer” is ticked."""
@@ -116,6 +121,10 @@ class SectionForm(forms.Form):
     ) -> None:
         super().__init__(data, initial={"draft": draft})
         self.stored, self.versions, self.evaluation, self.notes = stored, versions, evaluation, notes or {}
+        # What the page adds: two answers to one question, by name; what a clinician rates, by linkId; the row about to be removed.
+        self.conflicts: Mapping[str, Any] = {}
+        self.observed: frozenset[str] = frozenset()
+        self.removing = ""
         self.shown = frozenset(data.getlist("shown")) if data is not None else frozenset()
         self.parts = list(self._lay_out(section.children, ""))
         self.helper = FormHelper()
@@ -193,7 +202,7 @@ class SectionForm(forms.Form):
     def draw(self, name: str, *, oob: bool = False) -> str:
         """One question in its frame; only the frame when the question does not apply."""
         field = self.questions.get(name)
-        context: dict[str, Any] = {"name": name, "frame": f"w-{name}", "oob": oob}
+        context: dict[str, Any] = {"name": name, "frame": f"w-{name}", "oob": oob, "conflict": self.conflicts.get(name)}
         if field is not None:
             context |= self._question_context(name, field)
         return render_to_string("intake/question.html", context)
@@ -201,7 +210,11 @@ class SectionForm(forms.Form):
     def draw_row(self, group: Item, instance: str, place: int, parts: list[LayoutObject], context: Any) -> str:
         known = any(key[1] == instance and answer.state is not State.MISSING for key, answer in self.stored.items())
         inside = "".join(part.render(self, context) for part in parts)
-        row = {"group": group, "instance": instance, "place": place, "known": known, "inside": inside}
+        mark = f"{group.link_id}~{instance}"
+        row = {
+            "group": group, "mark": mark, "id": row_id(group, instance), "place": place, "known": known, "inside": inside,
+            "removing": mark == self.removing,
+        }  # fmt: skip
         return render_to_string("intake/row.html", row)
 
     def _question_context(self, name: str, field: QuestionField) -> dict[str, Any]:
@@ -219,6 +232,7 @@ class SectionForm(forms.Form):
             "selected": list(posted.raw) if kind == "multi" else posted.raw[0] if posted.raw else "",
             "value": posted.raw[0] if posted.raw else "",
             "declined": posted.declined,
+            "observed": item.link_id in self.observed,
             "error": self.problem(name),
             "required": True,
             "type": _input_type(item),
@@ -287,5 +301,6 @@ class AcknowledgeForm(forms.Form):
     """What was done about a flag."""
 
     action_taken = forms.CharField(
-        label="What was done", min_length=3, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}),
+        label="What was done", min_length=3, max_length=1000, widget=forms.Textarea(attrs={"rows": 3, "autofocus": True}),
+        help_text="What you did, who has taken over, and when it is looked at again.",
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """What the shared components need beyond Django's own tags. Nothing here reads the database."""
 
 import datetime
+import re
 
 from django import template
 from django.utils import timezone
@@ -8,6 +9,34 @@ from django.utils import timezone
 from clinic import workflow
 
 register = template.Library()
+
+COMPONENT = re.compile(r"\b[A-Z]{2,4}-\d\d\b")
+names: dict[str, str] = {}  # of the plan's components by id; the floor that has the library fills it when the program starts
+
+
+@register.filter
+def named(text: str) -> str:
+    """“DTX-05” as “DTX-05 Naloxone kit”, once for each id whose name is known."""
+    said: set[str] = set()
+
+    def with_name(found: re.Match[str]) -> str:
+        known = found[0] in names and found[0] not in said
+        said.add(found[0])
+        return f"{found[0]} {names[found[0]]}" if known else found[0]
+
+    return COMPONENT.sub(with_name, text)
+
+
+@register.filter
+def listed(words: list[str]) -> str:
+    """“PEG, BAM and C-SSRS”."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+@register.filter
+def signs(text: str) -> str:
+    """<= and >= as they are read."""
+    return text.replace("<=", "≤").replace(">=", "≥")
 
 
 @register.simple_tag

@@ -1,22 +1,23 @@
 """What the intake came to: safety first, interactions, level of care, scores, strengths, and every answer."""
 
-import datetime
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
-from clinic.access_table import OWN_ANSWERS_HOURS
-from clinic.models import Episode, User
-from clinic.permissions import may, requires
+from clinic.permissions import requires
 from clinic.views.reach import about, in_full, open_episode, within
 from intake.answers import State
-from intake.models import Assessment, Response
+from intake.content_files import read
+from intake.facts.names import FILE as FACTS
+from intake.level_of_care import FILE as LEVELS
+from intake.models import Assessment
 from intake.packet import packet
 from intake.responses import said
+from intake.views.answers import submitted
 from intake.views.flags import safety
 
 OWN_WORDS = ("strengths", "goals", "coping", "culture_faith", "hobbies", "work", "preferences")
@@ -32,10 +33,10 @@ def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         "full": full,
         "may_plan": bool(within(request.user, "plan.edit", [episode])),  # type: ignore[arg-type]
         "may_answer": bool(within(request.user, "intake.edit", [episode])),  # type: ignore[arg-type]
-        "responses": _responses(request.user, episode),  # type: ignore[arg-type]
+        "responses": submitted(request.user, episode),  # type: ignore[arg-type]
     }
     if latest and full:
-        context |= {"result": latest.result, "levels": _bars(latest.result)}
+        context |= {"result": latest.result, "levels": _bars(latest.result), "addons": _addons(latest.result)} | _undecided(latest.result)
         if in_full(request.user, "intake.view", episode):  # type: ignore[arg-type]
             context["own_words"] = list(_own_words(latest))
     return render(request, "intake/assessment.html", context)
@@ -43,7 +44,72 @@ def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
 
 def _bars(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The five needs as rating components: five boxes each."""
-    return [need | {"boxes": [place <= need["rating"] for place in range(1, 5)]} for need in result["needs"]]
+    return [
+        need | {"boxes": [place <= need["rating"] for place in range(1, 5)], "note": _askable(need["note"])} for need in result["needs"]
+    ]
+
+
+def _askable(note: str) -> str:
+    """“May be up to 2. Cannot tell yet: ask ...”, without what no intake asks yet."""
+    upto, ask, wanted = note.removesuffix(".").partition(ASK)
+    now = [part for part in wanted.split("; ") if part and _instrument(part) not in _absent()]
+    return f"{upto}{ask}{'; '.join(now)}." if now else upto.strip()
+
+
+def _addons(result: Mapping[str, Any]) -> list[str]:
+    """What is added to the level, in words."""
+    names = {row["code"]: row["name"] for row in read(LEVELS)["addons"]}
+    return [names.get(code, code) for code in result["level"]["addons"]]
+
+
+# What cannot be told yet
+
+ASK = "Cannot tell yet: ask "
+RULE = re.compile(r"^((?:SF|IX)-\d\d) \(rules\)$")
+
+
+def _undecided(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The rules that wait, each with what to ask; and the instruments they ask for that no intake has yet, said once."""
+    asks = {row["rule_id"]: _asks(row["sentence"]) for row in result["undecided"]}
+    waiting, later, missing = [], [], {_instrument(part) for need in result["needs"] for part in _asks(need["note"])} & _absent()
+    for row in result["undecided"]:
+        wanted = {part: _instrument(part) for part in _followed(asks, row["rule_id"])}
+        missing |= set(wanted.values()) & _absent()
+        if now := [part for part, name in wanted.items() if name not in _absent()]:
+            waiting.append(row | {"ask": now})
+        else:
+            later.append(row)
+    return {"waiting": waiting, "later": later, "not_yet": sorted(missing)}
+
+
+def _asks(sentence: str) -> list[str]:
+    """What a sentence says to ask."""
+    return sentence.partition(ASK)[2].removesuffix(".").split("; ")
+
+
+def _absent() -> frozenset[str]:
+    """The instruments that rules know and no intake has yet, as they are named."""
+    return frozenset(row["name"] for code, row in read(FACTS)["instruments"].items() if code not in (*packet(), "person", "rule"))
+
+
+def _followed(asks: Mapping[str, list[str]], rule_id: str, seen: frozenset[str] = frozenset()) -> list[str]:
+    """What to ask for a rule; where it waits for another rule, what to ask for that one."""
+    found: list[str] = []
+    for part in asks.get(rule_id, []):
+        other = RULE.match(part)
+        if other is None:
+            found.append(part)
+        elif other[1] not in seen:
+            found += _followed(asks, other[1], seen | {rule_id})
+    return list(dict.fromkeys(found))
+
+
+def _instrument(part: str) -> str:
+    """“Pain interference (PEG)”: PEG."""
+    return part.rpartition(" (")[2].removesuffix(")") if part.endswith(")") else ""
+
+
+# In their own words
 
 
 def _own_words(latest: Assessment) -> Iterator[tuple[str, str]]:
@@ -59,38 +125,3 @@ def _items(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for item in items:
         yield item
         yield from _items(item.get("item", []))
-
-
-def _responses(user: User, episode: Episode) -> list[dict[str, Any]]:
-    """Each submitted questionnaire; its answers for those who may read them: the minimum is only that it was filled."""
-    if not may(user, "intake.view") or not within(user, "intake.view", [episode]):
-        return []
-    full = in_full(user, "intake.view", episode)
-    order = list(packet())
-    listed = sorted(Response.objects.latest_of(episode), key=lambda row: order.index(row.code) if row.code in order else len(order))
-    return [
-        {
-            "title": response.instrument.title,
-            "completed_at": response.completed_at,
-            "completed_by": response.completed_by,
-            "credit": response.instrument.credit_line,
-            "answers": list(_answers(response)) if full or _own(user, response) else [],
-        }
-        for response in listed
-    ]
-
-
-def _own(user: User, response: Response) -> bool:
-    """Whoever submitted an intake may read its answers for a day."""
-    if response.completed_by_id != user.pk or response.completed_at is None:
-        return False
-    return timezone.now() - response.completed_at <= datetime.timedelta(hours=OWN_ANSWERS_HOURS)
-
-
-def _answers(response: Response) -> Iterator[dict[str, str]]:
-    for item in _items((response.document or {}).get("item", [])):
-        if "answer" in item or "extension" in item:
-            state, words = said(item)
-            yield {"text": item.get("text", ""), "words": words, "state": state}
-
-

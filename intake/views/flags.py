@@ -1,49 +1,112 @@
 """A safety flag is acknowledged by a named person who says what was done."""
 
+import hashlib
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from clinic.models import Episode, User
-from clinic.permissions import Refused, is_clinician, requires
+from clinic.permissions import Refused, is_clinician, requires, roles_in
 from clinic.views.reach import about, in_full, open_episode, within
 from intake import actions
 from intake.forms import AcknowledgeForm, EvaluationForm
 from intake.models import Flag
 
+OPEN, CRITICAL = Flag.Status.OPEN, Flag.Severity.CRITICAL
+
 
 def safety(user: User, episode: Episode, *, brief: bool = False) -> dict[str, Any]:
-    """What the safety banner of a page takes: the flags that stand, the crisis text while a critical one is open.
+    """What the safety banner of a page takes; every list is worst first.
 
-    Whole are the open ones, `folded` those that somebody has acknowledged. `brief`, above a form: only the critical ones are whole.
+    flags: the open ones that fire. Of these `critical` are shown whole, `lines` in one line each that opens in place; `brief`,
+    above a form: in one line for all. kept: critical ones that somebody acknowledged while they still fire.
+    folded: (words, flags), one line for all. standing: all of them; flags_said: how many, in words. crisis: the program's crisis
+    text while a critical one stands.
     """
-    standing = list(Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by"))
-    if not in_full(user, "scores.view", episode):
-        for flag in standing:
-            flag.proof = {}  # the minimum is the flag and its action, not the answers it rests on
-    opened = [flag for flag in standing if flag.status == Flag.Status.OPEN]
-    critical = [flag for flag in opened if flag.severity == Flag.Severity.CRITICAL]
-    whole = critical if brief else opened
+    standing = as_allowed(user, episode, Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by"))
+    firing = [flag for flag in standing if flag.still_fires]
+    opened = [flag for flag in firing if flag.status == OPEN]
+    critical = [flag for flag in opened if flag.severity == CRITICAL]
+    kept = [flag for flag in firing if flag.severity == CRITICAL and flag not in critical]
+    others = [flag for flag in opened if flag not in critical]
     folded = {
-        "to acknowledge": [flag for flag in opened if flag not in whole],
-        "acknowledged": [flag for flag in standing if flag.status == Flag.Status.ACKNOWLEDGED],
+        "to acknowledge": others if brief else [],
+        "acknowledged": [flag for flag in firing if flag not in opened and flag not in kept],
+        "no longer firing": [flag for flag in standing if not flag.still_fires],
     }
     return {
-        "flags": whole,
+        "flags": opened,
+        "critical": critical,
+        "lines": [] if brief else others,
+        "kept": kept,
         "folded": [(words, flags) for words, flags in folded.items() if flags],
-        "crisis": episode.program.crisis_text if critical else "",
-        "may_acknowledge": bool(within(user, "flag.acknowledge", [episode])),
         "holding": next((flag for flag in standing if flag.holds), None),
+        "standing": standing,
+    } | _around(user, episode, standing)
+
+
+def _around(user: User, episode: Episode, standing: list[Flag]) -> dict[str, Any]:
+    """What is said around the flags: how many, in the header and in words, whom to call, who acknowledges."""
+    may_acknowledge = bool(within(user, "flag.acknowledge", [episode]))
+    clinician = may_acknowledge and is_clinician(user, episode.program_id)
+    count = f"{len(standing)} flag{'' if len(standing) == 1 else 's'}"
+    call = standing and not clinician and not episode.program.duty_phone
+    return {
+        "flags_said": f"{count}, {_acknowledged(standing)}" if standing else "",
+        "alerts": [{"level": standing[0].severity_word, "text": count}] if standing else [],
+        "crisis": episode.program.crisis_text if any(flag.severity == CRITICAL for flag in standing) else "",
+        "may_acknowledge": may_acknowledge,
+        "may_acknowledge_critical": clinician,
+        "duty_names": _on_duty(episode) if call else [],
+        "safety_mark": _mark(standing),
     }
+
+
+def _on_duty(episode: Episode) -> list[str]:
+    team = episode.program.duty_team.filter(is_active=True).order_by("last_name", "first_name")
+    return [member.signature_name for member in team]
+
+
+def _acknowledged(standing: list[Flag]) -> str:
+    waiting = sum(flag.status == OPEN for flag in standing)
+    return f"{waiting} not acknowledged yet" if waiting else "acknowledged" if len(standing) == 1 else "all acknowledged"
+
+
+def _mark(standing: list[Flag]) -> str:
+    """Changes with what the banner shows: an autosave brings the banner only when it is news."""
+    shown = [(flag.pk, flag.status, flag.severity, flag.still_fires) for flag in standing]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:12]
+
+
+def as_allowed(user: User, episode: Episode, flags: Iterable[Flag]) -> list[Flag]:
+    """The flags with what this person may read of them; nothing of this is ever saved.
+
+    The proof is made of answers, so it needs those in full too. The minimum is the flag with what to do for a peer and the flag
+    alone for the front desk, but what a critical one asks for now is for everybody: somebody must act.
+    """
+    full = in_full(user, "scores.view", episode)
+    proven = full and in_full(user, "intake.view", episode)
+    acts = full or "peer" in roles_in(user, episode.program_id)
+    shown = list(flags)
+    for flag in shown:
+        flag.proof = flag.proof if proven else {}
+        flag.action_taken = flag.action_taken if full else ""
+        flag.action = flag.action if acts or flag.severity == CRITICAL else ""
+        flag.message = flag.message if acts or (flag.severity == CRITICAL and flag.status == OPEN) else ""
+    return shown
 
 
 @requires("flag.acknowledge")
 def acknowledge(request: HttpRequest, episode_id: uuid.UUID, flag_id: uuid.UUID) -> HttpResponse:
     episode = open_episode(request, episode_id)
     flag = get_object_or_404(Flag, episode=episode, public_id=flag_id)
+    context = about(request.user, episode)  # type: ignore[arg-type]
+    back = _came_from(request) or context.get("chart_url", "/")
     form = AcknowledgeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -51,8 +114,11 @@ def acknowledge(request: HttpRequest, episode_id: uuid.UUID, flag_id: uuid.UUID)
         except actions.NotForYou:
             raise Refused("A critical flag is acknowledged by a clinician.") from None
         messages.success(request, f"{flag.name}: acknowledged.")
-        return redirect("chart", episode_id=episode.public_id)
-    context = about(request.user, episode) | {"flag": flag, "form": form, "others": Flag.objects.acknowledged_with(flag)}  # type: ignore[arg-type]
+        return redirect(back)
+    others = Flag.objects.acknowledged_with(flag)
+    (shown,) = as_allowed(request.user, episode, [flag])  # type: ignore[arg-type]
+    crisis = episode.program.crisis_text if flag.severity == CRITICAL else ""
+    context |= {"flag": shown, "form": form, "others": others, "back_url": back, "crisis": crisis}
     return render(request, "intake/acknowledge.html", context, status=422 if form.errors else 200)
 
 
@@ -70,3 +136,9 @@ def record_evaluation(request: HttpRequest, episode_id: uuid.UUID, flag_id: uuid
         return redirect("chart", episode_id=episode.public_id)
     context = about(request.user, episode) | {"flag": flag, "form": form}  # type: ignore[arg-type]
     return render(request, "intake/record_evaluation.html", context, status=422 if form.errors else 200)
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page of this program that led here; empty for any other address."""
+    address = request.POST.get("next") or request.GET.get("next") or ""
+    return address if address.startswith("/") and url_has_allowed_host_and_scheme(address, allowed_hosts=None) else ""

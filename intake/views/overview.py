@@ -43,13 +43,43 @@ class Progress:
 def progress_of(
     questionnaire: Questionnaire, evaluation: Evaluation, stored: Mapping[Key, Answer], part: Item | None = None
 ) -> Progress:
-    """Over one section, or the whole questionnaire."""
+    """Over one section, or the whole questionnaire. A list that applies and has no row yet counts as one question."""
     inside = {item.link_id for item in part.walk()} if part else set(questionnaire.by_id)
-    open_ = sum(key[0] in inside for key in evaluation.unanswered)
+    open_ = sum(key[0] in inside for key in (*evaluation.unanswered, *without_rows(questionnaire, evaluation)))
     done = sum(
         key[0] in inside and key in evaluation.enabled and answer.state is not State.MISSING for key, answer in stored.items()
     )
     return Progress(done, done + open_)
+
+
+def without_rows(questionnaire: Questionnaire, evaluation: Evaluation) -> list[Key]:
+    """The repeating groups that apply and in which nothing is listed yet."""
+    above = {
+        link_id: len(questionnaire.repeating_above[link_id])
+        for link_id, item in questionnaire.by_id.items()
+        if item.type == "group" and item.repeats
+    }
+    return sorted(key for key in evaluation.enabled if key[0] in above and _depth(key[1]) == above[key[0]])
+
+
+def _depth(instance: str) -> int:
+    return len(instance.split(".")) if instance else 0
+
+
+def waits(evaluation: Evaluation, part: Item) -> bool:
+    """Whether what applies in a section still depends on an answer that nobody has given."""
+    asked = {condition.question for item in part.walk() for condition in item.enable_when}
+    return any(key[0] in asked for key in evaluation.unanswered)
+
+
+OBSERVED = "observed"  # the section in which a clinician measures and looks
+
+
+def observed(code: str, questionnaire: Questionnaire) -> frozenset[str]:
+    """The items that a clinician rates: nobody declines these, they are assessed or not."""
+    if code in packet() and packet()[code].filled_by == "clinician":
+        return frozenset(questionnaire.by_id)
+    return frozenset(item.link_id for part in questionnaire.items if part.link_id == OBSERVED for item in part.walk())
 
 
 @dataclass(frozen=True)
@@ -116,6 +146,9 @@ def _open_questions(episode: Episode, code: str, questionnaire: Questionnaire, e
         for key in evaluation.unanswered:
             if key[0] in inside:
                 found.append({"text": questionnaire.by_id[key[0]].text, "url": f"{page}#{id_of(key)}"})
+        for link_id, _ in without_rows(questionnaire, evaluation):
+            if link_id in inside:
+                found.append({"text": f"No {questionnaire.by_id[link_id].text.lower()} listed yet", "url": f"{page}#rows-{link_id}"})
     return found
 
 

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -15,14 +16,14 @@ from clinic.views.reach import about, open_episode, within
 from intake import actions
 from intake.answers import Answer, Key, State, from_json, to_words
 from intake.branching import evaluate
-from intake.forms import Question, Rows, SectionForm, id_of, name_of
+from intake.forms import Question, Rows, SectionForm, id_of, name_of, row_id
 from intake.formulary import notes
 from intake.models import Answer as Row
 from intake.models import Instrument, Medicine, Response
 from intake.packet import may_fill, packet
 from intake.questionnaire import Item
 from intake.views.flags import safety
-from intake.views.overview import progress_of
+from intake.views.overview import observed, progress_of, waits
 
 CONFLICT, UNREADABLE = 409, 422
 
@@ -72,7 +73,7 @@ class Page:
         self.evaluation = evaluate(self.questionnaire, self.stored)
 
     def form(self, data: Any = None, section: Item | None = None) -> SectionForm:
-        return SectionForm(
+        form = SectionForm(
             data,
             section=section or self.here,
             stored=self.stored,
@@ -81,6 +82,10 @@ class Page:
             draft=self.draft.public_id if self.draft else None,
             notes=self._notes(),
         )
+        form.conflicts = {row["name"]: row for row in self._conflict_words()}
+        form.observed = observed(self.instrument.code, self.questionnaire)
+        form.removing = self.request.GET.get("remove", "")
+        return form
 
     def _notes(self) -> dict[Key, str]:
         """Under the classes of each medicine: what the formulary lists for it."""
@@ -113,6 +118,7 @@ class Page:
         self.read()
         self.conflicts = {conflict.key: conflict for conflict in saved.conflicts}
         form.versions = self._versions_read(form)
+        form.conflicts = {row["name"]: row for row in self._conflict_words()}
         if self.request.htmx:  # type: ignore[attr-defined]
             return self._autosaved(form)
         return self._go_on(form, before)
@@ -144,6 +150,8 @@ class Page:
                 "mine": to_words(conflict.mine),
                 "theirs": to_words(from_json(self.questionnaire.by_id[key[0]], State(conflict.theirs.state), conflict.theirs.value)),
                 "by": conflict.theirs.by,
+                "own": conflict.theirs.by == self.request.user,
+                "url": id_of(key),
                 "at": conflict.theirs.at,
                 "version": conflict.theirs.version,
             }
@@ -164,27 +172,51 @@ class Page:
         declined = Answer(State.DECLINED)
         return {key: declined if answer.state is State.MISSING else answer for key, answer in form.answers.items()}
 
+    def _row(self, button: str) -> tuple[Item | None, str]:
+        """The row of a repeating group that a button is about."""
+        group_id, _, instance = self.request.POST.get(button, "").partition("~")
+        group = self.questionnaire.by_id.get(group_id)
+        return (group, instance) if group is not None and group.repeats and instance else (None, "")
+
+    def _in_row(self, form: SectionForm, group: Item | None, instance: str) -> set[Key]:
+        """What is stored in that row, and what was typed into it just now."""
+        inside = {child.link_id for child in group.walk()} if group else set()
+        keys = {*self.rows, *(field.key for field in form.questions.values())}
+        return {key for key in keys if key[0] in inside and f"{key[1]}.".startswith(f"{instance}.")}
+
     def _removed_row(self, form: SectionForm) -> dict[Key, Answer]:
         """“Remove”: every answer of one row of a repeating group is taken back; the record keeps what it was."""
-        group_id, _, instance = self.request.POST.get("remove", "").partition("~")
-        group = self.questionnaire.by_id.get(group_id)
-        if group is None or not instance:
-            return {}
-        inside = {child.link_id for child in group.walk()}
-        return {key: Answer(State.MISSING) for key in self.rows if key[0] in inside and key[1] == instance}
+        return {key: Answer(State.MISSING) for key in self._in_row(form, *self._row("remove"))}
 
     def _go_on(self, form: SectionForm, before: Any) -> HttpResponse:
         if self.conflicts:
             return self.render(form, status=CONFLICT)
-        if form.errors:
+        given_up = self._in_row(form, *self._row("remove")) | self._in_row(form, *self._row("ask_remove"))
+        if any(name not in form.questions or form.questions[name].key not in given_up for name in form.errors):
             return self.render(form, status=UNREADABLE)
-        here = reverse("section", kwargs={"episode_id": self.episode.public_id, "code": self.instrument.code, "number": self.number})
-        if "remove" in self.request.POST or "add" in self.request.POST:
-            return redirect(here)
-        fresh = self.form()
-        if set(fresh.questions) - set(form.questions):
-            return redirect(here + "?more=1")
+        if stays := self._stays(form):
+            return redirect(self._url(self.instrument.code, self.number) + stays)
+        if set(self.form().questions) - set(form.questions):
+            return redirect(self._url(self.instrument.code, self.number) + "?more=1")
         return redirect(self.next_url())
+
+    def _stays(self, form: SectionForm) -> str:
+        """Where on this page a button leads that does not go on; empty for those that do. Taking away asks first."""
+        group, instance = self._row("ask_remove")
+        if group:
+            given = any(self.stored[key].state is not State.MISSING for key in self._in_row(form, group, instance) if key in self.stored)
+            asked = f"?remove={group.link_id}~{instance}" if given else ""
+            return f"{asked}#{row_id(group, instance)}"
+        group, _ = self._row("remove")
+        if group:
+            messages.success(self.request, f"{group.text} removed.")
+            return f"#rows-{group.link_id}"
+        if "ask_decline" in self.request.POST:
+            return "?decline=1#decline"
+        if "add" in self.request.POST:
+            part = self.form().groups.get(self.request.POST["add"])
+            return f"#{row_id(part.group, part.rows[-1][0])}" if part is not None and part.rows else "#answers"
+        return ""
 
     def next_url(self) -> str:
         """The next section in which something applies, else the next questionnaire this person may fill, else the review."""
@@ -208,15 +240,17 @@ class Page:
         shown = form.shown
         rows = {name.partition("~")[2] for name in shown}
         places = [name for name in _places(fresh.parts) if name.partition("~")[2] in rows | {""}]
-        frames = [name for name in places if (name in fresh.questions) != (name in shown)]
+        taken = [name for name in fresh.questions if self.request.POST.get(f"c-{name}") == "theirs" and name in shown]
+        frames = [*(name for name in places if (name in fresh.questions) != (name in shown)), *taken]
         came_or_went = [part for link_id, part in fresh.groups.items() if bool(part.rows) != bool(form.groups[link_id].rows)]
-        staying = [name for name in fresh.questions if name in shown]
+        staying = [name for name in fresh.questions if name in shown and name not in taken]
         context = self._context(fresh) | {
             "frames": [*(fresh.draw(name, oob=True) for name in frames), *(part.render(fresh, oob=True) for part in came_or_went)],
             "versions": [(name, form.versions.get(fresh.questions[name].key, 0)) for name in staying if name not in form.errors],
             "slots": [(f"{id_of(form.questions[name].key)}-problem", form.problem(name)) for name in form.questions if name in shown],
             "settled": [name for name in staying if fresh.questions[name].key not in self.conflicts],
         }
+        context["safety_news"] = context["safety_mark"] != self.request.POST.get("safety")
         status = CONFLICT if self.conflicts else UNREADABLE if form.errors else 200
         return HttpResponse(render_to_string("intake/autosaved.html", context, request=self.request), status=status)
 
@@ -233,6 +267,7 @@ class Page:
                     "url": self._url(self.instrument.code, place),
                     "here": place == self.number,
                     "progress": progress_of(self.questionnaire, self.evaluation, self.stored, part),
+                    "waits": waits(self.evaluation, part),
                 }
                 for place, part in enumerate(self.questionnaire.sections(), 1)
             ],
@@ -246,7 +281,12 @@ class Page:
             "back_url": self._url(self.instrument.code, self.number - 1) if self.number > 1 else "",
             "last": self.number == len(self.questionnaire.sections()),
             "more": "more" in self.request.GET,
-            "problems": [(id_of(form.questions[name].key), form.fields[name].label, form.problem(name)) for name in form.errors],
+            "declining": "decline" in self.request.GET,
+            "observed": all(field.item.link_id in form.observed for field in form.questions.values()),
+            "waits": waits(self.evaluation, self.here),
+            "problems": [
+                (f"{id_of(field.key)}-1", field.label, form.problem(name)) for name, field in form.questions.items() if name in form.errors
+            ],
         }  # fmt: skip
         return render(self.request, "intake/section.html", context, status=status)
 

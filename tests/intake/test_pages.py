@@ -14,7 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic.models import Episode
-from intake.models import Answer, Assessment, Flag, Response
+from clinic.transaction import acting
+from intake.models import Answer, Assessment, Flag, Instrument, Response
 from plans.people import people
 from tests.clinic.test_pages import client_of, page_of, words
 from tests.intake.test_actions import DAYS, fill, save, standing, stored, submit
@@ -30,6 +31,10 @@ def house(db: None) -> House:
 
 def section(episode: Episode, code: str, number: int = 1) -> str:
     return reverse("section", kwargs={"episode_id": episode.public_id, "code": code, "number": number})
+
+
+def house_item(code: str, link_id: str) -> Any:
+    return Instrument.objects.get(code=code, active=True).questionnaire.by_id[link_id]
 
 
 class Controls(HTMLParser):
@@ -100,7 +105,8 @@ class Sheet:
 
     @staticmethod
     def _name(name: str) -> str:
-        return name if "-" in name or name in ("next", "add", "remove", "decline_section") else f"a-{name}"
+        buttons = ("next", "add", "remove", "ask_remove", "ask_decline", "decline_section")
+        return name if "-" in name or name in buttons else f"a-{name}"
 
 
 def marks(response: HttpResponse) -> dict[str, str]:
@@ -201,7 +207,7 @@ def test_without_javascript_a_conflict_is_a_page_with_both_answers_and_the_rest_
     me = two_answer(house, "Keep my job", "Sleep through a night")
     assert me.press().status_code == 409
     page = words(me.html)
-    assert re.search(r"Nurse Tester answered this at .*: Sleep through a night \. You answered: Keep my job \.", page)
+    assert re.search(r"Nurse Tester answered this at .*: Sleep through a night \. Here you answered: Keep my job \.", page)
     assert me.sent["a-goals"] == ["Keep my job"]
     assert stored(house.mine, "strengths") == {"goals": "Sleep through a night", "hobbies": "Fishing"}
 
@@ -233,6 +239,32 @@ def test_choosing_settles_the_conflict(house: House, javascript: bool, choice: s
     assert seen is not None and seen[1] == "1"
     assert send(**{"c-a-goals": choice, "cv-a-goals": seen[1]}).status_code in (200, 302)
     assert stored(house.mine, "strengths")["goals"] == stands
+
+
+def test_a_conflict_names_its_question_and_whose_the_other_answer_is(house: House) -> None:
+    me = two_answer(house, "Keep my job", "Sleep through a night")
+    me.press()
+    question = house_item("strengths", "goals").text
+    card = me.html.partition("st-conflict")[2].partition("</label>")[0]
+    assert question in card and "Nurse Tester" in card
+    assert me.html.index('id="c-a-goals"') < me.html.index("st-conflict") < me.html.index('id="q-goals"'), "beside its question"
+
+
+def test_two_tabs_of_one_person_are_not_somebody_else(house: House) -> None:
+    client = client_of(house.staff["intake"])
+    me, tab = Sheet(client, house.mine, "strengths"), Sheet(client, house.mine, "strengths")
+    tab.type(goals="Sleep through a night")
+    page = me.type(goals="Keep my job").content.decode()
+    assert "You, in another tab, answered this" in page and "Intake Tester" not in page
+
+
+def test_the_card_of_a_conflict_goes_once_chosen_and_the_question_shows_what_stands(house: House) -> None:
+    me = two_answer(house, "Keep my job", "Sleep through a night")
+    me.press()
+    chosen = me.type(**{"c-a-goals": "theirs", "cv-a-goals": "1"}).content.decode()
+    assert "st-conflict" not in chosen and '<div id="conflicts" hx-swap-oob="innerHTML"></div>' in chosen
+    frame = chosen.partition('<div id="w-a-goals" hx-swap-oob="true">')[2].partition("</textarea>")[0]
+    assert frame.endswith("Sleep through a night"), "else the next autosave would write the old words over it"
 
 
 def test_choosing_mine_over_an_answer_that_was_changed_once_more_is_a_conflict_again(house: House) -> None:
@@ -340,7 +372,7 @@ def test_rows_are_added_and_removed_and_the_others_keep_their_answers(house: Hou
     for place, name in enumerate(("gabapentin", "amlodipine"), 1):
         sheet = Sheet(client, house.mine, "medicines")
         response = sheet.press("add", "medicines", **{f"a-medicines.name~{place}": name})
-        assert response["Location"] == section(house.mine, "medicines")
+        assert response["Location"] == section(house.mine, "medicines") + f"#row-medicines-{place + 1}"
     sheet = Sheet(client, house.mine, "medicines")
     assert [sheet.sent[f"a-medicines.name~{place}"] for place in (1, 2, 3)] == [["gabapentin"], ["amlodipine"], [""]]
     assert sheet.press("remove", "medicines~1").status_code == 302
@@ -349,6 +381,46 @@ def test_rows_are_added_and_removed_and_the_others_keep_their_answers(house: Hou
     assert sheet.sent["a-medicines.name~2"] == ["amlodipine"]
     row = Answer.objects.of(Response.objects.get(episode=house.mine))["medicines.name", "1"]
     assert (row.state, row.version) == ("missing", 2)
+
+
+def test_a_row_is_removed_by_a_second_press_and_a_row_just_begun_can_be_too(house: House) -> None:
+    client, here = client_of(house.staff["intake"]), section(house.mine, "medicines")
+    Sheet(client, house.mine, "medicines").press(any_medicines="true")
+    sheet = Sheet(client, house.mine, "medicines")
+    assert 'value="medicines~1">Remove' in sheet.html, "the first row can be removed at once"
+    asked = sheet.press("ask_remove", "medicines~1", **{"a-medicines.name~1": "gabapentin"})
+    assert asked["Location"] == here + "?remove=medicines~1#row-medicines-1"
+    page = client.get(asked["Location"]).content.decode()
+    assert "Remove medicine 1 with all its answers?" in words(page) and 'name="remove" value="medicines~1"' in page
+    assert stored(house.mine, "medicines") == {"any_medicines": "Yes", "medicines.name": "gabapentin"}
+    assert client.post(here, Controls(page).sent | {"remove": "medicines~1"})["Location"] == here + "#rows-medicines"
+    assert stored(house.mine, "medicines") == {"any_medicines": "Yes", "medicines.name": "Not answered yet"}
+    assert "Medicine removed." in words(client.get(here).content.decode())
+
+
+def test_removing_a_row_takes_what_was_just_typed_into_it_and_an_empty_row_needs_no_question(house: House) -> None:
+    client, here = client_of(house.staff["intake"]), section(house.mine, "medicines")
+    Sheet(client, house.mine, "medicines").press(any_medicines="true")
+    sheet = Sheet(client, house.mine, "medicines")
+    assert sheet.press("ask_remove", "medicines~1")["Location"] == here + "#row-medicines-1"
+    assert sheet.press("remove", "medicines~1", **{"a-medicines.name~1": "gabapentin"}).status_code == 302
+    assert stored(house.mine, "medicines") == {"any_medicines": "Yes"}
+
+
+def test_declining_the_rest_of_a_page_asks_first(house: House) -> None:
+    client, here = client_of(house.staff["intake"]), section(house.mine, "gad7")
+    asked = Sheet(client, house.mine, "gad7").press("ask_decline", **{"1": DAYS[1]})
+    assert asked["Location"] == here + "?decline=1#decline"
+    page = client.get(asked["Location"]).content.decode()
+    assert "Decline every question of this page that has no answer?" in words(page) and 'name="decline_section"' in page
+    assert stored(house.mine, "gad7") == {"1": "Several days"}
+
+
+def test_what_a_clinician_rates_is_assessed_or_not_and_nobody_declines_it(house: House) -> None:
+    client = client_of(house.staff["nurse"])
+    for code, number, observed in (("cows", 1, True), ("medhx", 4, True), ("medhx", 1, False), ("gad7", 1, False)):
+        page = words(client.get(section(house.mine, code, number)).content.decode())
+        assert ("Not assessed" in page, "refer not to answer" in page) == (observed, not observed), (code, number)
 
 
 # COWS is observed
@@ -464,6 +536,45 @@ def test_who_submitted_reads_the_answers_for_a_day(house: House) -> None:
     assert WORDS not in words(client.get(address).content.decode())
 
 
+def test_a_clerk_who_only_submits_does_not_read_what_a_nurse_answered(house: House) -> None:
+    nurse, clerk = house.staff["nurse"], house.staff["intake"]
+    fill(nurse, house.mine, "V5", "cows")
+    save(nurse, house.mine, "strengths", {"goals": "What the nurse wrote"})
+    Sheet(client_of(clerk), house.mine, "strengths").type(hobbies="What the clerk wrote")
+    submit(clerk, house.mine)
+    page = words(client_of(clerk).get(page_of("assessment", house.mine)).content.decode())
+    assert "What the clerk wrote" in page and "What the nurse wrote" not in page
+    assert "COWS" in page and "Resting pulse" not in page
+
+
+def test_answers_are_read_with_dates_and_units_and_rows_have_numbers(house: House) -> None:
+    nurse = house.staff["nurse"]
+    fill(nurse, house.mine, "V5")
+    save(nurse, house.mine, "kuh", {"last_use_datetime": "2026-11-23T14:30", "days_30": "30"})
+    submit(nurse, house.mine)
+    page = words(client_of(nurse).get(page_of("assessment", house.mine)).content.decode())
+    assert "23 Nov 2026, 14:30" in page and "2026-11-23T" not in page
+    assert "30 days" in page and "Product 1" in page
+
+
+def test_the_assessment_says_in_words_what_is_added_and_what_to_ask(house: House) -> None:
+    nurse = house.staff["nurse"]
+    fill(nurse, house.mine, "V4")
+    submit(nurse, house.mine)
+    page = words(client_of(nurse).get(page_of("assessment", house.mine)).content.decode())
+    assert not re.findall(r"[A-Z]+_[A-Z]+|\(rules\)|<=|>=|&lt;=|&gt;=", page)
+    assert page.count("not part of this intake yet") == 1
+    assert "PEG pain scale" in page and page.count("(PEG pain scale)") == 0
+
+
+def test_messages_stand_above_the_safety_banner(house: House) -> None:
+    save(house.staff["nurse"], house.mine, "phq9", {"9": DAYS[1]})
+    client, here = client_of(house.staff["nurse"]), page_of("chart", house.mine)
+    client.post(flag_page(house, standing(house.mine)["SF-04"]), {"action_taken": "Asked in private", "next": here})
+    html = client.get(here).content.decode()
+    assert html.index("PHQ-9 item 9 positive: acknowledged.") < html.index('class="st-banner"')
+
+
 # Flags
 
 
@@ -482,8 +593,8 @@ def test_a_critical_flag_is_acknowledged_by_a_clinician_in_words(house: House) -
     assert (flag.status, flag.acknowledged_by) == ("acknowledged", house.staff["nurse"])
 
 
-@pytest.mark.parametrize(("role", "reads"), [("intake", False), ("peer", False), ("case_manager", True), ("nurse", True)])
-def test_a_flag_and_what_to_do_are_for_all_the_answers_it_rests_on_for_those_who_read_scores(house: House, role: str, reads: bool) -> None:
+@pytest.mark.parametrize(("role", "reads"), [("intake", False), ("peer", False), ("case_manager", False), ("nurse", True)])
+def test_a_flag_and_what_to_do_are_for_all_the_answers_it_rests_on_for_those_who_read_both(house: House, role: str, reads: bool) -> None:
     save(house.staff["nurse"], house.mine, "phq9", {"9": DAYS[1]})
     client = client_of(house.staff[role])
     page = words(client.get(page_of("chart", house.mine)).content.decode())
@@ -503,6 +614,104 @@ def test_the_page_of_the_emergency_evaluation(house: House) -> None:
     assert client.post(address, {"evaluation": "Seen by the on-call psychiatrist at 14:20, admitted."}).status_code == 302
     assert address not in client.get(page_of("chart", house.mine)).content.decode()
     assert client.get(address).status_code == 404  # recorded; there is nothing more to record
+
+
+def flag_page(house: House, flag: Flag, came_from: str = "") -> str:
+    address = reverse("acknowledge", kwargs={"episode_id": house.mine.public_id, "flag_id": flag.public_id})
+    return address + (f"?next={came_from}" if came_from else "")
+
+
+def test_a_new_critical_flag_is_said_where_one_is_typing_and_only_when_it_is_news(house: House) -> None:
+    sheet = Sheet(client_of(house.staff["nurse"]), house.mine, "phq9")
+    html = sheet.type(**{"9": DAYS[1]}).content.decode()
+    alarm = html.partition('<div id="alarm" hx-swap-oob="innerHTML">')[2].partition("</div>")[0]
+    assert words(f"<main>{alarm}").endswith("Critical: PHQ-9 item 9 positive. What to do ") and 'href="#safety"' in alarm
+    header = html.partition('<div id="alerts" hx-swap-oob="innerHTML">')[2].partition("</div>")[0]
+    assert "Critical" in header and "1 flag" in header
+    sheet.sent["safety"] = re.findall(r'id="safety-mark" value="(\w+)"', html)
+    again = sheet.type(**{"8": DAYS[1]}).content.decode()
+    assert 'id="safety"' not in again and 'id="alarm"' not in again, "a live region speaks at every change"
+    assert 'id="alarm" role="alert"' in Sheet(sheet.client, house.mine, "gad7").html
+
+
+def test_a_critical_flag_that_was_acknowledged_and_still_fires_keeps_its_action_and_the_crisis_line(house: House) -> None:
+    nurse = house.staff["nurse"]
+    save(nurse, house.mine, "asq", {"1": "true", "2": "false", "3": "false", "4": "false"})
+    save(nurse, house.mine, "asq", {"5": "true"})
+    flags, client = standing(house.mine), client_of(nurse)
+    assert not flags["SF-02"].still_fires
+    client.post(flag_page(house, flags["SF-01"]), {"action_taken": "Walked over to the emergency room"})
+    html = client.get(section(house.mine, "gad7")).content.decode()
+    sight = words("<main>" + re.sub(r"</summary>.*?</details>", "", html.partition('id="safety"')[2], flags=re.DOTALL))
+    assert "Do not leave alone" in sight and "988" in sight
+    assert "1 no longer firing : Suicide risk moderate" in sight
+    assert "Risk assessment this visit" not in sight, "what no longer fires is folded"
+
+
+@pytest.mark.parametrize("role", ["intake", "case_manager"])
+def test_who_may_not_acknowledge_reads_whom_to_call(house: House, role: str) -> None:
+    save(house.staff["nurse"], house.mine, "phq9", {"9": DAYS[1]})
+    client, address = client_of(house.staff[role]), page_of("chart" if role == "case_manager" else "intake", house.mine)
+    assert "find the supervisor now" in client.get(address).content.decode()
+    with acting(house.staff["supervisor"], "setup"):
+        house.program.duty_team.set([house.staff["nurse"], house.staff["prescriber"]])
+    page = words(client.get(address).content.decode())
+    assert re.search(r"On duty: .*Nurse Tester.*Prescriber Tester.*\. Find one of them now\.", page)
+    assert "Acknowledge :" not in page
+
+
+def test_an_info_flag_asks_for_no_acknowledgement(house: House) -> None:
+    save(house.staff["nurse"], house.mine, "gad7", {"1": DAYS[1]})
+    submit(house.staff["nurse"], house.mine)
+    html = client_of(house.staff["nurse"]).get(page_of("assessment", house.mine)).content.decode()
+    card = html.partition('id="flag-SF-14"')[2].partition("</article>")[0]
+    assert "Incomplete data" in card and "Acknowledge" not in card
+    assert "Acknowledge" in html.partition('id="flag-SF-05"')[2].partition("</article>")[0]
+
+
+def test_acknowledging_leads_back_to_where_one_was_and_never_elsewhere(house: House) -> None:
+    save(house.staff["nurse"], house.mine, "phq9", {"9": DAYS[1]})
+    flag, client, here = standing(house.mine)["SF-04"], client_of(house.staff["nurse"]), section(house.mine, "gad7")
+    assert flag_page(house, flag, here) in client.get(here).content.decode().replace("%2F", "/")
+    html = client.get(flag_page(house, flag, here)).content.decode()
+    assert f'name="next" value="{here}"' in html and "988" in html.partition("<main")[2].partition("</main>")[0] and "autofocus" in html
+    for evil in ("https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)", "/\\elsewhere.example"):
+        assert "elsewhere" not in client.get(flag_page(house, flag, evil)).content.decode()
+    assert client.post(flag_page(house, flag), {"action_taken": "Asked in private", "next": here})["Location"] == here
+    assert f'href="{here}">Go on' in client.get(flag_page(house, flag, here)).content.decode()
+
+
+def test_the_front_desk_reads_that_there_are_flags_and_what_a_critical_one_asks_for(house: House) -> None:
+    nurse, clerk = house.staff["nurse"], client_of(house.staff["intake"])
+    fill(nurse, house.mine, "V4")
+    submit(nurse, house.mine)
+    flags = standing(house.mine)
+    high = next(flag for flag in flags.values() if flag.severity == Flag.Severity.HIGH)
+    page = words(clerk.get(page_of("assessment", house.mine)).content.decode())
+    assert high.name in page and high.action not in page and high.message not in page
+    assert flags["SF-01"].action in page and flags["SF-01"].message in page
+    for flag in flags.values():
+        if Flag.objects.get(pk=flag.pk).status == "open":
+            client_of(nurse).post(flag_page(house, flag), {"action_taken": "Colleague's own words"})
+    for name in ("assessment", "intake"):
+        page = words(clerk.get(page_of(name, house.mine)).content.decode())
+        assert high.name in page and "Colleague" not in page, name
+    page = words(clerk.get(page_of("assessment", house.mine)).content.decode())
+    assert f"{len(flags)} flags, all acknowledged" in page and "No safety flag" not in page
+
+
+def test_a_list_that_applies_and_is_empty_is_a_question_not_answered(house: House) -> None:
+    nurse = house.staff["nurse"]
+    client, kratom = client_of(nurse), section(house.mine, "kuh")
+    assert "depends on the first answer" in words(client.get(kratom).content.decode())
+    save(nurse, house.mine, "kuh", {"use_status": "current"})
+    assert "depends on the first answer" not in words(client.get(kratom).content.decode())
+    review = client.get(page_of("review", house.mine)).content.decode()
+    assert f'<a href="{section(house.mine, "kuh", 2)}#rows-products">No product listed yet</a>' in review
+    before = words(client.get(kratom).content.decode())
+    assert re.search(r"Products 0/1\b", before), before
+    save(nurse, house.mine, "kuh", {"products.form~1": "leaf_powder"})
+    assert "No product listed yet" not in client.get(page_of("review", house.mine)).content.decode()
 
 
 def test_a_flag_of_another_patient_is_not_found(house: House) -> None:

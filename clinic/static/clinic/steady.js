@@ -114,11 +114,18 @@
     if (summary) return summary.focus();
     return null;
   }
+  function openAt(row) { // a row that was just added: its first question
+    if (!row || !row.matches(".st-row") || row.querySelector("[data-confirm]")) return;
+    var first = row.querySelector("[data-question]");
+    if (first && controls(first).length) focusOn(first);
+  }
   function start() {
     themeButtons();
     arrived(document);
     var form = document.querySelector("form[data-start]");
-    if (!form || document.querySelector("[data-error-summary]") || location.hash) return;
+    if (!form || document.querySelector("[data-error-summary]")) return;
+    if (location.hash) return openAt(document.getElementById(location.hash.slice(1)));
+    if (document.querySelector("[data-critical]")) return; // nobody is led past it
     var open = questions(form).find(function (question) {
       return !controls(question).some(function (each) { return each.type === "radio" || each.type === "checkbox" ? each.checked : each.value; });
     });
