@@ -124,7 +124,9 @@
     arrived(document);
     var form = document.querySelector("form[data-start]");
     if (!form || document.querySelector("[data-error-summary]")) return;
-    if (location.hash) return openAt(document.getElementById(location.hash.slice(1)));
+    if (location.hash) { // the browser takes the focus away when it scrolls to the place, so after that
+      return window.addEventListener("load", function () { setTimeout(openAt, 50, document.getElementById(location.hash.slice(1))); });
+    }
     if (document.querySelector("[data-critical]")) return; // nobody is led past it
     var open = questions(form).find(function (question) {
       return !controls(question).some(function (each) { return each.type === "radio" || each.type === "checkbox" ? each.checked : each.value; });
