@@ -123,7 +123,7 @@ class SectionForm(forms.Form):
         self.stored, self.versions, self.evaluation, self.notes = stored, versions, evaluation, notes or {}
         # What the page adds: two answers to one question, by name; what a clinician rates, by linkId; the row about to be removed.
         self.conflicts: Mapping[str, Any] = {}
-        self.observed: frozenset[str] = frozenset()
+        self.observed = False
         self.removing = ""
         self.shown = frozenset(data.getlist("shown")) if data is not None else frozenset()
         self.parts = list(self._lay_out(section.children, ""))
@@ -232,7 +232,7 @@ class SectionForm(forms.Form):
             "selected": list(posted.raw) if kind == "multi" else posted.raw[0] if posted.raw else "",
             "value": posted.raw[0] if posted.raw else "",
             "declined": posted.declined,
-            "observed": item.link_id in self.observed,
+            "observed": self.observed,
             "error": self.problem(name),
             "required": True,
             "type": _input_type(item),

@@ -11,13 +11,14 @@ FILE = "instruments.yaml"
 
 @dataclass(frozen=True)
 class Listed:
-    """One questionnaire of the packet. filled_by: person or clinician; minutes: an estimate."""
+    """One questionnaire of the packet. filled_by: person or clinician; minutes: an estimate; observed: nobody is asked anything."""
 
     code: str
     title: str
     filled_by: str
     minutes: int
     licence: str
+    observed: bool = False
 
 
 @cache

@@ -17,7 +17,6 @@ from intake.models import Response
 from intake.packet import packet
 from intake.questionnaire import Item, Questionnaire
 from intake.responses import from_response, instances
-from intake.views.overview import observed
 
 Line = dict[str, str]  # title, or text, words and state
 
@@ -73,29 +72,29 @@ def _authored(user: User, listed: list[Response]) -> dict[int, list[Line]]:
 
 def lines(code: str, questionnaire: Questionnaire, answers: Mapping[Key, Answer], shown: Collection[Key]) -> list[Line]:
     """The answers among `shown` in the order of the questionnaire, under the titles of their sections and rows."""
-    rated = observed(code, questionnaire)
-    return [line for item in questionnaire.items for line in _lines(item, "", answers, shown, rated)]
+    observed = code in packet() and packet()[code].observed
+    return [line for item in questionnaire.items for line in _lines(item, "", answers, shown, observed)]
 
 
-def _lines(item: Item, outer: str, answers: Mapping[Key, Answer], shown: Collection[Key], rated: Collection[str]) -> Iterator[Line]:
+def _lines(item: Item, outer: str, answers: Mapping[Key, Answer], shown: Collection[Key], observed: bool) -> Iterator[Line]:
     if item.type == "group":
         rows = instances(item, outer, answers) if item.repeats else [outer]
         for place, instance in enumerate(rows, 1):
-            inside = [line for child in item.children for line in _lines(child, instance, answers, shown, rated)]
+            inside = [line for child in item.children for line in _lines(child, instance, answers, shown, observed)]
             title = f"{item.text} {place}" if item.repeats else item.text
             yield from [{"title": title}] if inside and title else []
             yield from inside
         return
     answer = answers.get((item.link_id, outer))
     if answer is not None and answer.state is not State.MISSING and (item.link_id, outer) in shown:
-        yield {"text": item.text, "words": answer_words(item, answer, rated), "state": answer.state.value}
+        yield {"text": item.text, "words": answer_words(item, answer, observed=observed), "state": answer.state.value}
     for child in item.children:
-        yield from _lines(child, outer, answers, shown, rated)
+        yield from _lines(child, outer, answers, shown, observed)
 
 
-def answer_words(item: Item, answer: Answer, rated: Collection[str] = ()) -> str:
+def answer_words(item: Item, answer: Answer, *, observed: bool = False) -> str:
     """An answer with its unit; what a clinician rates is not declined but not assessed."""
-    if answer.state is State.DECLINED and item.link_id in rated:
+    if answer.state is State.DECLINED and observed:
         return "Not assessed"
     unit = f" {item.unit}" if item.unit and answer.state is State.GIVEN and item.type in ("integer", "decimal", "quantity") else ""
     return to_words(answer) + unit

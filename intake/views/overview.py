@@ -72,14 +72,6 @@ def waits(evaluation: Evaluation, part: Item) -> bool:
     return any(key[0] in asked for key in evaluation.unanswered)
 
 
-OBSERVED = "observed"  # the section in which a clinician measures and looks
-
-
-def observed(code: str, questionnaire: Questionnaire) -> frozenset[str]:
-    """The items that a clinician rates: nobody declines these, they are assessed or not."""
-    if code in packet() and packet()[code].filled_by == "clinician":
-        return frozenset(questionnaire.by_id)
-    return frozenset(item.link_id for part in questionnaire.items if part.link_id == OBSERVED for item in part.walk())
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from intake.models import Instrument, Medicine, Response
 from intake.packet import may_fill, packet
 from intake.questionnaire import Item
 from intake.views.flags import safety
-from intake.views.overview import observed, progress_of, waits
+from intake.views.overview import progress_of, waits
 
 CONFLICT, UNREADABLE = 409, 422
 
@@ -83,7 +83,7 @@ class Page:
             notes=self._notes(),
         )
         form.conflicts = {row["name"]: row for row in self._conflict_words()}
-        form.observed = observed(self.instrument.code, self.questionnaire)
+        form.observed = packet()[self.instrument.code].observed
         form.removing = self.request.GET.get("remove", "")
         return form
 
@@ -282,7 +282,7 @@ class Page:
             "last": self.number == len(self.questionnaire.sections()),
             "more": "more" in self.request.GET,
             "declining": "decline" in self.request.GET,
-            "observed": all(field.item.link_id in form.observed for field in form.questions.values()),
+            "observed": form.observed,
             "waits": waits(self.evaluation, self.here),
             "problems": [
                 (f"{id_of(field.key)}-1", field.label, form.problem(name)) for name, field in form.questions.items() if name in form.errors

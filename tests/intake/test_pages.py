@@ -418,7 +418,7 @@ def test_declining_the_rest_of_a_page_asks_first(house: House) -> None:
 
 def test_what_a_clinician_rates_is_assessed_or_not_and_nobody_declines_it(house: House) -> None:
     client = client_of(house.staff["nurse"])
-    for code, number, observed in (("cows", 1, True), ("medhx", 4, True), ("medhx", 1, False), ("gad7", 1, False)):
+    for code, number, observed in (("cows", 1, True), ("observed", 1, True), ("sud11", 1, False), ("medhx", 1, False), ("gad7", 1, False)):
         page = words(client.get(section(house.mine, code, number)).content.decode())
         assert ("Not assessed" in page, "refer not to answer" in page) == (observed, not observed), (code, number)
 
