@@ -1,6 +1,5 @@
 """One section of a questionnaire as a form: each question a field that knows its template and parses its own answer."""
 
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -106,8 +105,6 @@ class SectionForm(forms.Form):
     `answers` holds every answer that could be read, and `posted_versions` what the page had read.
     """
 
-    draft = forms.UUIDField(required=False, widget=forms.HiddenInput)
-
     def __init__(
         self,
         data: QueryDict | None = None,
@@ -116,10 +113,9 @@ class SectionForm(forms.Form):
         stored: Mapping[Key, Answer],
         versions: Mapping[Key, int],
         evaluation: Evaluation,
-        draft: uuid.UUID | None = None,
         notes: Mapping[Key, str] | None = None,
     ) -> None:
-        super().__init__(data, initial={"draft": draft})
+        super().__init__(data)
         self.stored, self.versions, self.evaluation, self.notes = stored, versions, evaluation, notes or {}
         # What the page adds: two answers to one question, by name; what a clinician rates, by linkId; the row about to be removed.
         self.conflicts: Mapping[str, Any] = {}

@@ -1,6 +1,5 @@
 """Answers as they are given: each a row with its author and version."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,16 +46,16 @@ def save_answers(
     instrument: Instrument,
     answers: Mapping[Key, typed.Answer],
     versions: Mapping[Key, int],
-    draft: uuid.UUID | None = None,
+    basis: str = "",
 ) -> Saved:
     """Write the answers that changed, each as a row with its author and next version.
 
-    `versions` are those the page had read (0: no answer yet); `draft` is the draft the page was showing, None for none.
+    `versions` are those the page had read (0: no answer yet); `basis` is what the page began from (`basis_of`).
     An answer that somebody else changed meanwhile is kept as it is and reported; the others are written.
     Raises AlreadySubmitted when the page's draft has been submitted since.
     """
     episode = lock_episode(episode)
-    response = _draft(by, episode, instrument, draft)
+    response = _draft(by, episode, instrument, basis)
     rows = Answer.objects.of(response)
     conflicts, changed = [], {}
     for key, answer in answers.items():
@@ -76,9 +75,17 @@ def save_answers(
     return Saved(response, {key: rows[key].version if key in rows else 0 for key in answers}, tuple(conflicts))
 
 
-def _draft(by: User, episode: Episode, instrument: Instrument, expected: uuid.UUID | None) -> Response:
+def basis_of(episode: Episode, code: str, draft: Response | None) -> str:
+    """What a page of this questionnaire begins from: its draft, else what was submitted last, else nothing."""
+    if draft is not None:
+        return str(draft.public_id)
+    before = Response.objects.completed_of(episode, code).values_list("public_id", flat=True).first()
+    return f"after {before}" if before else ""
+
+
+def _draft(by: User, episode: Episode, instrument: Instrument, basis: str) -> Response:
     found = Response.objects.draft_of(episode, instrument.code)
-    if expected is not None and (found is None or found.public_id != expected):
+    if basis not in {basis_of(episode, instrument.code, found), basis_of(episode, instrument.code, None)}:
         raise AlreadySubmitted
     return found or Response.objects.create(
         program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, instrument=instrument,

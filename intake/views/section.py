@@ -79,7 +79,6 @@ class Page:
             stored=self.stored,
             versions={key: row.version for key, row in self.rows.items()},
             evaluation=self.evaluation,
-            draft=self.draft.public_id if self.draft else None,
             notes=self._notes(),
         )
         form.conflicts = {row["name"]: row for row in self._conflict_words()}
@@ -110,7 +109,7 @@ class Page:
                 instrument=self.instrument,
                 answers=self._decided(form, answers),
                 versions=form.posted_versions | self._decided_versions(form),
-                draft=form.cleaned_data.get("draft"),
+                basis=self.request.POST.get("basis", ""),
             )
         except actions.AlreadySubmitted:
             return self._submitted_meanwhile()
@@ -259,6 +258,7 @@ class Page:
             "episode": self.episode,
             "form": form,
             "draft": self.draft,
+            "basis": actions.basis_of(self.episode, self.instrument.code, self.draft),
             "conflicts": self._conflict_words(),
             "progress": progress_of(self.questionnaire, self.evaluation, self.stored),
             "sections": [

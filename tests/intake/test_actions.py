@@ -50,13 +50,13 @@ class Page:
 
     def __init__(self, by: User, episode: Episode, code: str) -> None:
         self.by, self.episode, self.code = by, episode, code
-        self.draft: uuid.UUID | None = None
+        self.basis = ""
         self.versions: dict[Key, int] = {}
         self.read()
 
     def read(self) -> None:
         draft = Response.objects.draft_of(self.episode, self.code)
-        self.draft = draft.public_id if draft else None
+        self.basis = actions.basis_of(self.episode, self.code, draft)
         self.versions = {key: row.version for key, row in Answer.objects.of(draft).items()}
 
     def save(self, given: Mapping[str, str]) -> actions.Saved:
@@ -64,10 +64,10 @@ class Page:
         with acting(self.by, "intake.edit"):
             saved = actions.save_answers(
                 by=self.by, episode=self.episode, instrument=instrument, answers=typed(self.code, given), versions=self.versions,
-                draft=self.draft,
+                basis=self.basis,
             )  # fmt: skip
         collided = {conflict.key for conflict in saved.conflicts}
-        self.draft = saved.response.public_id
+        self.basis = str(saved.response.public_id)
         self.versions = self.versions | {key: version for key, version in saved.versions.items() if key not in collided}
         return saved
 
@@ -85,6 +85,7 @@ def fill(by: User, episode: Episode, person: str, *codes: str) -> None:
             actions.save_answers(
                 by=by, episode=episode, instrument=Instrument.objects.get(code=code, active=True), versions={},
                 answers=invented.filled(code, timezone.localtime()),
+                basis=actions.basis_of(episode, code, Response.objects.draft_of(episode, code)),
             )  # fmt: skip
 
 

@@ -86,7 +86,7 @@ class Sheet:
         """Autosave; its answer changes the marks of the page, as htmx would."""
         response = self._post(given, HTTP_HX_REQUEST="true")
         fresh = Controls(response.content.decode()).sent
-        self.sent |= {name: values for name, values in fresh.items() if name == "draft" or name.startswith("v-")}
+        self.sent |= {name: values for name, values in fresh.items() if name == "basis" or name.startswith("v-")}
         self.sent.setdefault("shown", []).extend(set(fresh.get("shown", [])) - set(self.sent.get("shown", [])))
         return response
 
@@ -122,7 +122,7 @@ def test_an_autosave_answers_with_the_versions_and_the_draft_and_no_page(house: 
     first = sheet.type(**{"1": DAYS[1]})
     assert first.status_code == 200 and "<html" not in first.content.decode()
     assert marks(first)["1"] == "1" and marks(first)["2"] == "0"
-    assert sheet.sent["draft"] == [str(Response.objects.get(episode=house.mine).public_id)]
+    assert sheet.sent["basis"] == [str(Response.objects.get(episode=house.mine).public_id)]
     second = sheet.type(**{"1": DAYS[2], "2": DAYS[0]})
     assert (marks(second)["1"], marks(second)["2"]) == ("2", "1")
     assert stored(house.mine, "gad7") == {"1": "More than half the days", "2": "Not at all"}
@@ -281,6 +281,25 @@ def test_after_a_conflict_ones_own_saved_answers_do_not_collide_with_oneself(hou
     me.press()
     assert me.press(**{"c-a-goals": "theirs", "hobbies": "Fishing at night"}).status_code == 302
     assert stored(house.mine, "strengths")["hobbies"] == "Fishing at night"
+
+
+def test_a_page_opened_before_anything_was_answered_is_told_that_somebody_has_submitted_since(house: House) -> None:
+    nurse = house.staff["nurse"]
+    early = Sheet(client_of(house.staff["counsellor"]), house.mine, "phq9")
+    save(nurse, house.mine, "phq9", {"1": DAYS[1]})
+    submit(nurse, house.mine)
+    assert early.type(**{"1": DAYS[3]}).status_code == 409
+    assert not Response.objects.drafts_of(house.mine).exists()
+    again = Sheet(client_of(nurse), house.mine, "phq9")  # filled once more on purpose
+    assert again.type(**{"1": DAYS[3]}).status_code == 200
+    assert Response.objects.drafts_of(house.mine).count() == 1
+
+
+@pytest.mark.parametrize("forged", ["x", "00000000-0000-0000-0000-000000000007", "after x", "\x00"])
+def test_a_page_that_began_from_nothing_we_know_writes_nothing(house: House, forged: str) -> None:
+    save(house.staff["nurse"], house.mine, "phq9", {"1": DAYS[1]})
+    answer = client_of(house.staff["nurse"]).post(section(house.mine, "phq9"), {"basis": forged, "shown": "a-2", "a-2": DAYS[1]})
+    assert answer.status_code == 409 and stored(house.mine, "phq9") == {"1": "Several days"}
 
 
 def test_a_page_of_a_submitted_questionnaire_says_so_and_writes_nothing(house: House) -> None:

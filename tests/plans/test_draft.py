@@ -38,11 +38,13 @@ def answer(house: House, person: str = "V5", **changes: Any) -> None:
     for code, given in changes.items():
         again = given if isinstance(given, list) else invented.answers[code] | given
         changed = replace(invented, answers=dict(invented.answers) | {code: again})
-        read = Answer.objects.of(Response.objects.draft_of(house.mine, code))
+        draft = Response.objects.draft_of(house.mine, code)
+        read = Answer.objects.of(draft)
         with acting(house.staff["nurse"], "intake.edit"):
             intake_actions.save_answers(
                 by=house.staff["nurse"], episode=house.mine, instrument=Instrument.objects.get(code=code, active=True),
                 answers=changed.filled(code, timezone.localtime()), versions={key: row.version for key, row in read.items()},
+                basis=intake_actions.basis_of(house.mine, code, draft),
             )  # fmt: skip
 
 
