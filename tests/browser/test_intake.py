@@ -1,8 +1,10 @@
 """What only a browser shows of the intake: where a flag is seen, what "Next" does without a server, what is asked before leaving."""
 
+import io
 import re
 from typing import Any
 
+import pypdf
 import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
@@ -10,8 +12,9 @@ from playwright.sync_api import Page, expect
 from clinic.models import Episode
 from clinic.transaction import acting
 from intake.models import Flag
+from tests.browser.test_every_page import STICKS_OUT
 from tests.clinic.test_access import logged_in
-from tests.intake.test_actions import DAYS, acknowledge, save, stored
+from tests.intake.test_actions import DAYS, acknowledge, fill, save, stored, submit
 from tests.people import PASSWORD, House, make_house
 
 pytestmark = pytest.mark.browser
@@ -225,3 +228,27 @@ def test_on_a_phone_one_line_says_who_it_is_while_scrolling(page: Page, served: 
     box = line.bounding_box()
     assert box and box["height"] <= 48 and box["y"] == 0
     expect(line).to_contain_text("Minecanary")
+
+
+def test_the_printed_assessment_has_every_answer_and_says_on_every_sheet_who_it_is(page: Page, served: Any, house: House) -> None:
+    fill(house.staff["nurse"], house.mine, "V5")
+    submit(house.staff["nurse"], house.mine)
+    enter(page, served, house)
+    page.goto(reverse("assessment", kwargs={"episode_id": house.mine.public_id}))
+    sheets = [sheet.extract_text() for sheet in pypdf.PdfReader(io.BytesIO(page.pdf())).pages]
+    assert len(sheets) > 2
+    patient = house.mine.patient
+    assert all(f"{patient.display_name}, {patient.record_number}" in sheet for sheet in sheets)
+    whole = " ".join(sheets)
+    assert "I want my mornings back" in whole and "Product 1" in whole and "Why?" not in whole
+
+
+@pytest.mark.parametrize("name", ["assessment", "intake", "review"])
+def test_the_pages_of_the_intake_fit_a_very_narrow_phone(page: Page, served: Any, house: House, name: str) -> None:
+    fill(house.staff["nurse"], house.mine, "V4")
+    if name == "assessment":
+        submit(house.staff["nurse"], house.mine)
+    enter(page, served, house)
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(reverse(name, kwargs={"episode_id": house.mine.public_id}))
+    assert page.evaluate(STICKS_OUT) == []
