@@ -79,7 +79,7 @@ def _acknowledged(standing: list[Flag]) -> str:
 
 def _mark(standing: list[Flag]) -> str:
     """Changes with what the banner shows: an autosave brings the banner only when it is news."""
-    shown = [(flag.pk, flag.status, flag.severity, flag.still_fires) for flag in standing]
+    shown = [(flag.pk, flag.status, flag.severity, flag.still_fires, flag.holds) for flag in standing]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:12]
 
 

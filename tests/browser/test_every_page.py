@@ -32,6 +32,7 @@ NO_PAGE = {
     "add_finding": "is posted to",
     "certify": "is posted to",
     "plan_start": "is posted to",
+    "refresh": "is posted to",
     "plan_pdf": "a PDF; see tests/plans/test_pdf.py",
     "account_reset_password_from_key": "needs a key from a letter; see tests/clinic/test_accounts.py",
     "mfa_authenticate": "met between password and page",
