@@ -188,7 +188,7 @@ def test_from_the_first_call_to_a_signed_plan(page: Page, clinic: Program, hand:
 def reads_the_assessment(page: Page) -> None:
     text = page.locator("main").inner_text()
     assert re.search(r"1\.5\s+Outpatient therapy \(<9 h/week\)\s+\(rule L11\)", text), text
-    ratings = [row.locator(".st-nowrap").inner_text() for row in page.locator("section[aria-labelledby=level-title] tbody tr").all()]
+    ratings = [row.locator("span.st-nowrap").inner_text() for row in page.locator("section[aria-labelledby=level-title] tbody tr").all()]
     assert ratings == ["1", "1", "1", "2", "0"]
     assert {flag.get_attribute("id") for flag in page.locator("article.st-flag").all()} == {
         "flag-SF-06", "flag-SF-10", "flag-IX-05", "flag-IX-12", "flag-IX-18",
