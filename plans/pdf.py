@@ -62,7 +62,7 @@ WORDS = {
         "hash_note": "This number shows that your copy is the same as the plan we keep.",
     },
 }
-# The patient's copy goes home, where the person who makes it unsafe may read it.
+# The patient's copy goes home, where the person who makes it unsafe may read it: no finding of these rules, and no words of staff.
 NOT_SENT_HOME = ("SF-12",)
 SEVERITIES = ("CRITICAL", "HIGH", "MODERATE", "INFO")
 
@@ -117,10 +117,10 @@ def _view(plan: dict[str, Any], signatures: list[dict[str, Any]], status: str, c
         "words": WORDS[copy],
         "patient": list(_patient(plan, zone)),
         "flags": [_flag(flag, zone) for flag in sorted(plan["flags"], key=_severity) if clinic or flag["rule"] not in NOT_SENT_HOME],
-        "problems": [_problem(problem) for problem in plan["problems"]],
+        "problems": [_problem(problem, clinic) for problem in plan["problems"] if clinic or not _stays_here(problem)],
         "accepted": [_accepted(row, clinic) for row in plan["suggestions"] if row["decision"] == "accepted"],
         "declined": [
-            [r["name"], _capital(r["decision"]), r.get("reason") or "-"]
+            [r["name"], _capital(r["decision"]), (r.get("reason") if clinic else "") or "-"]
             for r in plan["suggestions"]
             if r["decision"] in ("declined", "not now")
         ],
@@ -162,9 +162,14 @@ def _severity(flag: dict[str, Any]) -> tuple[int, str]:
     return SEVERITIES.index(flag["severity"]), flag["rule"]
 
 
-def _problem(problem: dict[str, Any]) -> dict[str, Any]:
+def _stays_here(problem: dict[str, Any]) -> bool:
+    """Whether a problem, with everything under it, comes from a finding that must not be read at home."""
+    return any(rule in _text(problem.get("source")) for rule in NOT_SENT_HOME)
+
+
+def _problem(problem: dict[str, Any], clinic: bool) -> dict[str, Any]:
     goals = [_goal(goal) for goal in problem["goals"]]
-    return {"title": problem["title"], "source": _text(problem.get("source")), "goals": goals}
+    return {"title": problem["title"], "source": _text(problem.get("source")) if clinic else "", "goals": goals}
 
 
 def _goal(goal: dict[str, Any]) -> dict[str, Any]:
@@ -195,7 +200,7 @@ def _accepted(row: dict[str, Any], clinic: bool) -> dict[str, Any]:
     return {
         "id": row["component_id"] if clinic else "",
         "name": row["name"],
-        "note": _text(row.get("note")),
+        "note": _text(row.get("note")) if clinic else "",
         "hold": bool(row.get("hold")),
         "because": " ".join(_texts(row.get("because"))) if clinic else "",
         "caution": caution if clinic else "",

@@ -117,6 +117,18 @@ def test_what_the_patient_said_about_home_does_not_go_home():
     assert "not safe at home" not in text(pdf.render(plan(flags=[flag]), SIGNATURES, copy="patient"))
 
 
+def test_a_problem_about_home_does_not_go_home_nor_do_words_of_staff():
+    """Whoever makes the home unsafe may read the copy: neither the problem with its goals nor a reason or note says a thing."""
+    home = plan()["problems"][0] | {"title": "CANARY safety at home", "source": "SF-12, critical"}
+    rows = [suggestion(note="CANARY ask alone"), suggestion(component_id="CBT-01", decision="declined", reason="CANARY partner reads mail")]
+    other = plan()["problems"][0] | {"title": "Kratom use disorder", "source": "CANARY source"}
+    deferrals = [{"rule": "PV-1", "subject": "SF-12", "reason": "CANARY shelter found"}]
+    changed = plan(problems=[home, other], suggestions=rows, deferrals=deferrals)
+    assert text(pdf.render(changed, SIGNATURES)).count("CANARY") == 5
+    at_home = text(pdf.render(changed, SIGNATURES, copy="patient"))
+    assert "CANARY" not in at_home and "Kratom use disorder" in at_home
+
+
 def test_a_reason_for_a_missing_patient_signature_is_printed():
     changed = plan(patient_signature={"status": "declined", "reason": "Wants to think it over."})
     assert "The patient declined to sign. Reason: Wants to think it over." in text(pdf.render(changed, SIGNATURES))
