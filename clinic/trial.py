@@ -22,7 +22,10 @@ from clinic import database
 
 HOST = "127.0.0.1"
 START_SECONDS = 30
-SERVER = ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60", "--log-level", "warning", "--no-control-socket"]
+SERVER = [
+    "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60", "--log-level", "warning",
+    "--no-control-socket",  # it would lie in the home folder, where two checkouts meet
+]  # fmt: skip
 
 
 class TrialProblem(RuntimeError):
