@@ -106,7 +106,7 @@ class Journey:
                 self.answer(inside[key[0]], key, answers[key])
             here = self.page.url
             self.hand.press("button[data-next]")
-            expect(self.page).not_to_have_url(here)
+            expect(self.page).not_to_have_url(here, timeout=20_000)
 
     def add_row(self) -> None:
         self.hand.press("button[name=add]")

@@ -96,6 +96,7 @@
       return;
     }
     s.gone = true;
+    show(form, "saving", ["Saved. Going on…"]);
     form.requestSubmit(pressed.button || undefined);
   }
   function shown(form) {
