@@ -15,7 +15,9 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-SCHEMA = "steady-plan/1"
+SCHEMA = "steady-plan/2"
+FIRST = "steady-plan/1"  # no longer written; what was signed under it is read, printed and verified as it is
+LIMIT = 2_000_000  # bytes; a longer plan is not signed, because printing it would hold up everybody else
 
 # What a signed plan must carry to be read without this program: the texts and versions it rests on, not only ids.
 REQUIRED = (
@@ -23,6 +25,9 @@ REQUIRED = (
     "provisional",  # bool: drafted from an unfinished intake
     "language",  # BCP 47, e.g. "en-US"
     "timezone",  # IANA name of the clinic's time zone
+    "ids",  # {plan, episode, patient, program}: the public ids of the rows this document stands for
+    "supersedes",  # {sha256, signatures: [sha256]} of the version this one replaces, or None
+    "certifier",  # the role that must certify this version, e.g. "prescriber", or ""
     "program",  # {name}
     "patient",  # {name, preferred_name, birth_date, record_number, pronouns}
     "assessment",  # {submitted_at, evaluated_at}
@@ -31,7 +36,7 @@ REQUIRED = (
     "needs",  # [{id, name, rating, text}]
     "level",  # {level, label, rule, text}
     "flags",  # [{rule, name, severity, message, action, status, acknowledged_by, acknowledged_at, action_taken}]
-    "suggestions",  # [{component_id, name, tier, because, contraindication, contra_now, cite, grade, decision, reason, note, hold}]
+    "suggestions",  # [{component_id, name, tier, because, contraindication, ..., decision, reason, note, hold, only_for: [rule]}]
     "undecided",  # [{component_id, name, ask}]
     "problems",  # [{title, source, goals: [{text, patient_words, measure, baseline, target, target_date, objectives: [...]}]}]
     "deferrals",  # [{rule, subject, reason}]
@@ -43,6 +48,13 @@ REQUIRED = (
     "settings_hash",
     "unreviewed",  # content files no clinician has checked yet
 )
+SCHEMAS = {FIRST: tuple(part for part in REQUIRED if part not in ("ids", "supersedes", "certifier")), SCHEMA: REQUIRED}
+
+# What the hash of a signature binds, by the schema of the document it stands under.
+BOUND = {
+    FIRST: ("document", "signer", "credential", "meaning", "at"),
+    SCHEMA: ("document", "version", "key", "user", "signer", "credential", "discipline", "meaning", "at"),
+}
 
 
 class DocumentError(ValueError):
@@ -52,14 +64,15 @@ class DocumentError(ValueError):
 def build(plan_data: Mapping[str, Any]) -> bytes:
     """The canonical bytes of a plan. Raises DocumentError when a part is missing or cannot be written exactly.
 
-    `schema` is set here; data that already carries another schema is refused.
+    Without a `schema` it is written under the present one; steady-plan/1 keeps its own, any other is refused.
     """
-    missing = [key for key in REQUIRED if key not in plan_data]
+    schema = plan_data.get("schema", SCHEMA)
+    if schema not in SCHEMAS:
+        raise DocumentError(f"schema {schema!r} is neither {SCHEMA} nor {FIRST}")
+    missing = [key for key in SCHEMAS[schema] if key not in plan_data]
     if missing:
         raise DocumentError(f"the document lacks {', '.join(missing)}")
-    if plan_data.get("schema", SCHEMA) != SCHEMA:
-        raise DocumentError(f"schema {plan_data['schema']!r} is not {SCHEMA}")
-    return canonical({**plan_data, "schema": SCHEMA})
+    return canonical({**plan_data, "schema": schema})
 
 
 def canonical(value: Any) -> bytes:
@@ -88,9 +101,13 @@ def load(document: bytes) -> Any:
     return json.loads(document, parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_pairs)
 
 
-def signature_hash(document_hash: str, *, signer: str, credential: str, meaning: str, at: datetime.datetime) -> str:
-    """SHA-256 that binds one signature: which document, who, in which capacity, when."""
-    return sha256(canonical({"at": at, "credential": credential, "document": document_hash, "meaning": meaning, "signer": signer}))
+def signature_hash(schema: str, bound: Mapping[str, Any]) -> str:
+    """SHA-256 that binds one signature: which document, who, in which capacity, when (BOUND says what each schema binds).
+
+    bound: {document: its SHA-256, version and key of the signed plan, user: public id, signer, credential, discipline,
+    meaning, at}. Raises KeyError for an unknown schema or a part that is missing.
+    """
+    return sha256(canonical({name: bound[name] for name in BOUND[schema]}))
 
 
 def _plain(value: Any, path: str) -> Any:

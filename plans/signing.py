@@ -34,6 +34,10 @@ class ChangedSince(ValueError):
     """The plan was changed after the signer read it."""
 
 
+class TooLong(ValueError):
+    """The plan holds more text than can be printed in reasonable time."""
+
+
 class NotTheCertifier(ValueError):
     """This person may not certify this version; the message says why."""
 
@@ -43,7 +47,7 @@ def sign(*, by: User, plan: Plan, key: uuid.UUID, seen: str) -> SignedPlan:
     """Freeze the plan and sign it as its author. The same `key` again gives the same version.
 
     `seen` is the SHA-256 of the content that was on the signer's screen (`fingerprint`).
-    Raises NotReady while documentation is missing, ChangedSince when somebody changed the plan meanwhile.
+    Raises NotReady while documentation is missing, ChangedSince when somebody changed the plan meanwhile, TooLong.
     """
     episode = lock_episode(plan.episode)
     if earlier := SignedPlan.objects.filter(episode=episode, key=key).first():
@@ -55,10 +59,12 @@ def sign(*, by: User, plan: Plan, key: uuid.UUID, seen: str) -> SignedPlan:
     missing = tuple(gap for gap in thread.gaps(tree.plan_view(plan, roots)) if gap.stops)
     if missing:
         raise NotReady(missing)
-    if fingerprint(plan) != seen:
-        raise ChangedSince("The plan was changed after you opened this page. Read it again, then sign.")
-    now = timezone.now()
     text = document.build(plan_document(plan, roots))
+    if document.sha256(text) != seen:
+        raise ChangedSince("The plan was changed after you opened this page. Read it again, then sign.")
+    if len(text) > document.LIMIT:
+        raise TooLong("The plan holds too much text to be signed and printed. Please shorten the longest notes.")
+    now = timezone.now()
     previous = SignedPlan.objects.in_force(episode)
     signed = SignedPlan.objects.create(
         program_id=plan.program_id, patient_id=plan.patient_id, plan=plan, episode=episode, number=plan.number,
@@ -81,30 +87,61 @@ def certify(*, by: User, signed: SignedPlan) -> Signature:
     episode = lock_episode(signed.episode)
     if earlier := Signature.objects.filter(signed_plan=signed, meaning=Signature.Meaning.CERTIFIER).first():
         return earlier
-    role = episode.program.certifying_role
-    if role and role not in roles_in(by, episode.program_id):
-        raise NotTheCertifier(f"This program asks for the signature of a {Program.CertifyingRole(role).label.lower()[2:]}.")
+    if signed != (newest := SignedPlan.objects.in_force(episode)):
+        raise NotTheCertifier(f"This version was replaced by version {newest.number if newest else '?'}.")
+    role = certifying_role(signed)
+    if not role:
+        raise NotTheCertifier("This version needs no second signature.")
+    if role not in roles_in(by, episode.program_id):
+        raise NotTheCertifier(f"This version asks for the signature of a {Program.CertifyingRole(role).label.lower()[2:]}.")
     if Signature.objects.filter(signed_plan=signed, user=by).exists():
         raise NotTheCertifier("You signed this plan as its author; somebody else certifies it.")
     signature = _add_signature(by, signed, Signature.Meaning.CERTIFIER, timezone.now())
-    if episode.stage == workflow.AWAITING and signed == SignedPlan.objects.in_force(episode):
+    if episode.stage == workflow.AWAITING:
         update_summary(episode=episode, stage=workflow.TREATMENT, due=(signed.plan.review_on, "Review the plan"))
     return signature
 
 
+def certifying_role(signed: SignedPlan) -> str:
+    """The role that must certify this version, as it was when it was signed; empty for none."""
+    content = document.load(signed.document.encode())
+    return str(content.get("certifier", signed.episode.program.certifying_role))
+
+
+def may_certify(user: User, signed: SignedPlan) -> bool:
+    """Whether this person's signature is the one the version waits for."""
+    fits = certifying_role(signed) in roles_in(user, signed.program_id)
+    return fits and bool(certifier_awaited(signed)) and not signed.signatures.filter(user=user).exists()
+
+
 def certifier_awaited(signed: SignedPlan) -> str:
     """Who must still certify this version, e.g. "A prescriber"; empty when nobody must."""
-    role = signed.episode.program.certifying_role
+    role = certifying_role(signed)
     if not role or signed.signatures.filter(meaning=Signature.Meaning.CERTIFIER).exists():
         return ""
     return Program.CertifyingRole(role).label
 
 
 def _add_signature(by: User, signed: SignedPlan, meaning: Signature.Meaning, at: datetime.datetime) -> Signature:
-    return Signature.objects.create(
+    signature = Signature(
         program_id=signed.program_id, patient_id=signed.patient_id, signed_plan=signed, user=by, name=str(by),
         credential=by.credential, discipline=by.discipline, meaning=meaning, at=at,
-        sha256=document.signature_hash(signed.sha256, signer=str(by), credential=by.credential, meaning=meaning.value, at=at),
+    )  # fmt: skip
+    signature.sha256 = bound_hash(signed, signature)
+    signature.save()
+    return signature
+
+
+def bound_hash(signed: SignedPlan, signature: Signature) -> str:
+    """The hash that this signature of this version must have. Raises ValueError for a document that cannot be read."""
+    schema = document.load(signed.document.encode())["schema"]
+    return document.signature_hash(
+        schema,
+        {
+            "document": signed.sha256, "version": signed.public_id, "key": signed.key, "user": signature.user.public_id,
+            "signer": signature.name, "credential": signature.credential, "discipline": signature.discipline,
+            "meaning": signature.meaning, "at": signature.at,
+        },
     )  # fmt: skip
 
 
@@ -118,7 +155,13 @@ def plan_document(plan: Plan, roots: list[tree.Node]) -> dict[str, Any]:
     assessment, episode = plan.assessment, plan.episode
     patient = episode.patient
     result = assessment.result
+    left_open = {(gap.rule, gap.subject) for gap in thread.left_open(tree.plan_view(plan, roots))}
     return {
+        "ids": {
+            "plan": plan.public_id, "episode": episode.public_id, "patient": patient.public_id, "program": episode.program.public_id,
+        },
+        "supersedes": _superseded(SignedPlan.objects.in_force(episode)),
+        "certifier": episode.program.certifying_role,
         "number": plan.number,
         "provisional": plan.provisional,
         "language": settings.LANGUAGE_CODE,
@@ -143,6 +186,7 @@ def plan_document(plan: Plan, roots: list[tree.Node]) -> dict[str, Any]:
         "deferrals": [
             {"rule": row.rule, "subject": row.subject, "reason": row.reason}
             for row in Deferral.objects.filter(plan=plan).order_by("rule", "subject")
+            if (row.rule, row.subject) in left_open
         ],
         "discharge_criteria": plan.discharge_criteria,
         "review_on": plan.review_on,
@@ -154,12 +198,21 @@ def plan_document(plan: Plan, roots: list[tree.Node]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _superseded(previous: SignedPlan | None) -> dict[str, Any] | None:
+    """The version before, by its hash and those of its signatures: it cannot be taken away unnoticed."""
+    if previous is None:
+        return None
+    return {"sha256": previous.sha256, "signatures": sorted(row.sha256 for row in previous.signatures.all())}
+
+
 def _questionnaires(assessment: Assessment) -> list[dict[str, Any]]:
     """Each questionnaire the plan rests on, with its version, its hash and the answers in words as they were frozen."""
-    versions = {(row.url, row.version): row for row in Instrument.objects.all()}
+    used = {code: response["questionnaire"].partition("|")[::2] for code, response in assessment.responses.items()}
+    rows = Instrument.objects.filter(url__in={url for url, _ in used.values()}).defer("content")
+    versions = {(row.url, row.version): row for row in rows}
     listed = []
     for code, response in assessment.responses.items():
-        url, _, version = response["questionnaire"].partition("|")
+        url, version = used[code]
         instrument = versions[url, version]
         answers = list(_answers(response.get("item", [])))
         listed.append(

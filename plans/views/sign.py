@@ -38,7 +38,9 @@ def sign(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         try:
             signed = signing.sign(by=request.user, plan=plan, key=form.cleaned_data["key"], seen=form.cleaned_data["seen"])  # type: ignore[arg-type]
             return _after_signing(request, episode, signed)
-        except signing.ChangedSince as changed:
+        except signing.NotReady as late:
+            problem, gaps = "Something is missing since you opened this page.", list(late.gaps)
+        except (signing.ChangedSince, signing.TooLong) as changed:
             problem, form = str(changed), SignForm.fresh(signing.fingerprint(plan))
     context = about(request.user, episode) | safety(request.user, episode) | {  # type: ignore[arg-type]
         "plan": plan, "roots": roots, "gaps": gaps, "unanswered": [gap for gap in found if not gap.stops], "form": form, "problem": problem,
@@ -101,7 +103,7 @@ def signed_plan(request: HttpRequest, episode_id: uuid.UUID, number: int) -> Htt
         "signatures": signed.signatures.order_by("at"),
         "minimum": not in_full(user, "plan.view", episode),
         "awaited": signing.certifier_awaited(signed),
-        "may_certify": bool(within(user, "plan.finalise", [episode])),
+        "may_certify": signing.may_certify(user, signed),
         "may_print": bool(within(user, "disclosure.export", [episode])),
         "may_edit": bool(within(user, "plan.edit", [episode])),
     }  # fmt: skip

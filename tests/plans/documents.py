@@ -4,6 +4,8 @@ import datetime
 from decimal import Decimal
 from typing import Any
 
+from plans import document
+
 SIGNED_AT = datetime.datetime(2026, 11, 23, 21, 30, tzinfo=datetime.UTC)
 SIGNATURES = [
     {"name": "Dana Reyes", "credential": "LCSW", "discipline": "therapist", "meaning": "author", "at": SIGNED_AT},
@@ -26,6 +28,7 @@ def intervention(**changes: Any) -> dict[str, Any]:
         "duration": "8 weeks",
         "start_on": datetime.date(2026, 11, 24),
         "review_on": datetime.date(2026, 12, 23),
+        "component_id": "",
     } | changes
 
 
@@ -37,6 +40,7 @@ def goal(**changes: Any) -> dict[str, Any]:
         "baseline": Decimal("32.00"),
         "target": Decimal("0.00"),
         "target_date": datetime.date(2027, 2, 28),
+        "component_id": "",
         "objectives": [{"text": "Weigh every dose and keep to the step plan", "interventions": [intervention()]}],
     } | changes
 
@@ -55,6 +59,7 @@ def suggestion(**changes: Any) -> dict[str, Any]:
         "reason": "",
         "note": "Steps of 10% of the first dose, every 7 days.",
         "hold": False,
+        "only_for": [],
     } | changes
 
 
@@ -65,6 +70,9 @@ def plan(**changes: Any) -> dict[str, Any]:
         "provisional": False,
         "language": "en-US",
         "timezone": "America/Chicago",
+        "ids": {name: f"00000000-0000-0000-0000-00000000000{n}" for n, name in enumerate(("plan", "episode", "patient", "program"), 1)},
+        "supersedes": None,
+        "certifier": "",
         "program": {"name": "Riverside outpatient"},
         "patient": {
             "name": "Denise Example",
@@ -149,3 +157,8 @@ def plan(**changes: Any) -> dict[str, Any]:
         "settings_hash": "34" * 32,
         "unreviewed": ["components.yaml"],
     } | changes
+
+
+def first_plan(**changes: Any) -> dict[str, Any]:
+    """The same person's plan as it was written under steady-plan/1."""
+    return {name: value for name, value in plan(**changes).items() if name in document.SCHEMAS[document.FIRST]} | {"schema": document.FIRST}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plans.document import REQUIRED, SCHEMA, DocumentError, build, canonical, load, sha256, signature_hash, verify
-from tests.plans.documents import SIGNED_AT, plan
+from plans.document import BOUND, FIRST, REQUIRED, SCHEMA, SCHEMAS, DocumentError, build, canonical, load, sha256, signature_hash, verify
+from tests.plans.documents import SIGNED_AT, first_plan, plan
 
 text = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 leaves = (
@@ -109,13 +109,26 @@ def test_the_bytes_are_plain_json():
     assert json.loads(build(plan()))["problems"][0]["goals"][0]["baseline"] == "32"
 
 
-def test_a_signature_binds_document_person_capacity_and_time():
-    bound = {"signer": "u-1", "credential": "MD", "meaning": "author", "at": SIGNED_AT}
-    first = signature_hash("a" * 64, **bound)
-    others = [
-        signature_hash("b" * 64, **bound),
-        *(signature_hash("a" * 64, **bound | change) for change in ({"signer": "u-2"}, {"credential": "RN"}, {"meaning": "certifier"})),
-        signature_hash("a" * 64, **bound | {"at": SIGNED_AT + datetime.timedelta(seconds=1)}),
-    ]
-    assert len({first, *others}) == 6
-    assert first == signature_hash("a" * 64, **bound)
+def test_what_was_signed_under_the_first_schema_keeps_its_bytes_and_verifies():
+    written = build(first_plan())
+    assert load(written)["schema"] == FIRST and set(SCHEMAS[FIRST]) == set(REQUIRED) - {"ids", "supersedes", "certifier"}
+    assert build(load(written)) == written and verify(written, sha256(written))
+
+
+BINDING = {
+    "document": "a" * 64, "version": uuid.UUID(int=1), "key": uuid.UUID(int=2), "user": uuid.UUID(int=3), "signer": "Dana Reyes",
+    "credential": "MD", "discipline": "physician", "meaning": "author", "at": SIGNED_AT,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_signature_binds_document_person_capacity_and_time(schema):
+    first = signature_hash(schema, BINDING)
+    others = {part: signature_hash(schema, BINDING | {part: "another"}) for part in BINDING}
+    assert {part for part, other in others.items() if other != first} == set(BOUND[schema])
+    assert first == signature_hash(schema, dict(BINDING))
+
+
+def test_a_signature_under_the_first_schema_has_the_hash_it_always_had():
+    bound = {"at": SIGNED_AT, "credential": "MD", "document": "a" * 64, "meaning": "author", "signer": "Dana Reyes"}
+    assert signature_hash(FIRST, BINDING) == sha256(canonical(bound))

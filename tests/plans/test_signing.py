@@ -263,15 +263,31 @@ def test_who_may_not_certify_is_told_why(house: House) -> None:
     assert Signature.objects.count() == 1
 
 
-def test_certifying_a_version_that_was_replaced_does_not_put_the_new_one_in_force(house: House) -> None:
+def test_a_version_that_was_replaced_is_not_certified_any_more(house: House) -> None:
     counsellor = house.staff["counsellor"]
     first = sign(counsellor, whole(with_certifier(house, "prescriber")))
     following = begin(counsellor, house, first.plan.assessment)
     details(counsellor, following)
     second = sign(counsellor, following)
-    certify(house.staff["prescriber"], first)
+    with pytest.raises(signing.NotTheCertifier, match="replaced by version 2"):
+        certify(house.staff["prescriber"], first)
     house.mine.refresh_from_db()
     assert (house.mine.stage, signing.certifier_awaited(second)) == (workflow.AWAITING, "A prescriber")
+
+
+def test_who_must_certify_is_what_the_program_asked_for_when_it_was_signed(house: House) -> None:
+    signed = sign(house.staff["counsellor"], whole(with_certifier(house, "prescriber")))
+    with acting(house.staff["supervisor"], "setup"):
+        Program.objects.filter(pk=house.program.pk).update(certifying_role="")
+    assert signing.certifier_awaited(SignedPlan.objects.get(pk=signed.pk)) == "A prescriber"
+    certify(house.staff["prescriber"], SignedPlan.objects.get(pk=signed.pk))
+    assert signing.certifier_awaited(SignedPlan.objects.get(pk=signed.pk)) == ""
+
+
+def test_a_version_that_asks_for_no_certifier_takes_none(house: House) -> None:
+    signed = sign(house.staff["counsellor"], whole(house))
+    with pytest.raises(signing.NotTheCertifier, match="needs no second signature"):
+        certify(house.staff["prescriber"], signed)
 
 
 # Nobody alters it
@@ -324,6 +340,75 @@ def test_the_check_names_every_alteration_that_the_owner_makes(real_transactions
             for row in rows:
                 owner.execute(f"INSERT INTO plans_signature VALUES ({', '.join(['%s'] * len(row))})", row)
             assert verified()[0] == 0, what
+
+
+# Columns whose alteration changes nothing that was signed, each with the reason.
+UNBOUND = {
+    "plans_signedplan": {"id": "a row number"},
+    "plans_signature": {"id": "a row number", "signed_plan_id": "the hash binds the version; taking it away is below"},
+}
+LAST = "(SELECT max(id) FROM plans_signedplan)"
+OTHERS = {  # a row that exists and is another one, for each foreign key
+    "plan_id": "SELECT id FROM plans_plan WHERE id <> {0} AND id NOT IN (SELECT plan_id FROM plans_signedplan) LIMIT 1",
+    "episode_id": "SELECT id FROM clinic_episode WHERE id <> {0} LIMIT 1",
+    "patient_id": "SELECT id FROM clinic_patient WHERE id <> {0} LIMIT 1",
+    "program_id": "SELECT id FROM clinic_program WHERE id <> {0} LIMIT 1",
+    "user_id": "SELECT id FROM clinic_user WHERE id <> {0} LIMIT 1",
+    "supersedes_id": "SELECT id FROM plans_signedplan ORDER BY id DESC LIMIT 1",
+}  # fmt: skip
+
+
+def altered(field: Any, value: Any) -> str:
+    """SQL for another value that the column would take."""
+    if field.column in OTHERS:
+        return f"({OTHERS[field.column].format(value or 0)})"
+    if field.column == "sha256":
+        return "repeat('0', 64)"
+    kinds = {
+        "UUIDField": "gen_random_uuid()", "DateTimeField": f"{field.column} + interval '1 day'",
+        "PositiveIntegerField": f"{field.column} + 7",
+    }  # fmt: skip
+    return kinds.get(field.get_internal_type()) or f"left('x' || {field.column}, {field.max_length or 10**7})"
+
+
+def test_every_column_of_what_was_signed_is_bound(real_transactions: None) -> None:
+    """A new column without protection fails here by name."""
+    house = make_house()
+    by = house.staff["counsellor"]
+    first = sign(by, whole(with_certifier(house, "prescriber")))
+    certify(house.staff["prescriber"], first)
+    following = begin(by, house, first.plan.assessment)
+    details(by, following)
+    sign(by, following)
+    with acting(by, "plan.edit"):
+        Plan.objects.create(
+            program=house.program, patient=house.mine.patient, episode=house.other, assessment=first.plan.assessment, number=1,
+            provisional=False, suggestions=[], started_at=timezone.now(), started_by=by,
+        )  # fmt: skip
+    assert verified()[0] == 0
+    unfound = []
+    with psycopg.connect(databases.address(databases.NAME, database.OWNER), autocommit=True) as owner:
+        for model in (SignedPlan, Signature):
+            table = model._meta.db_table
+            for field in model._meta.concrete_fields:
+                if field.column in UNBOUND[table]:
+                    continue
+                (pk, was), *_ = owner.execute(f"SELECT id, {field.column} FROM {table} ORDER BY id").fetchall()
+                owner.execute(f"UPDATE {table} SET {field.column} = {altered(field, was)} WHERE id = %s", [pk])
+                assert owner.execute(f"SELECT {field.column} FROM {table} WHERE id = %s", [pk]).fetchone() != (was,), field.column
+                if verified()[0] != 1:
+                    unfound.append(f"{table}.{field.column}")
+                owner.execute(f"UPDATE {table} SET {field.column} = %s WHERE id = %s", [was, pk])
+        assert verified()[0] == 0
+        for what, statement in (
+            ("the certifier's signature of the first version", "DELETE FROM plans_signature WHERE meaning = 'certifier'"),
+            ("the signatures of the second version", f"DELETE FROM plans_signature WHERE signed_plan_id = {LAST}"),
+            ("the second version itself", f"DELETE FROM plans_signedplan WHERE id = {LAST}"),
+        ):
+            owner.execute(statement)
+            if verified()[0] != 1:
+                unfound.append(what)
+    assert not unfound
 
 
 def verified() -> tuple[int, str, str]:
