@@ -8,4 +8,8 @@ class PlansConfig(AppConfig):
     verbose_name = "Plans"
 
     def ready(self) -> None:
+        from clinic.templatetags import steady
         from plans import checks  # noqa: F401
+        from plans.components import load_components
+
+        steady.names.update({component.id: component.name for component in load_components().values()})

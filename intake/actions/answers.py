@@ -62,8 +62,7 @@ def save_answers(
         row = rows.get(key)
         if _same(row, answer):
             continue
-        if (row.version if row else 0) != versions.get(key, 0):
-            assert row is not None  # a version above 0 belongs to a row of this draft, or the draft is another one
+        if row is not None and row.version != versions.get(key, 0):
             conflicts.append(Conflict(key, answer, row))
         else:
             changed[key] = answer

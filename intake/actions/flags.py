@@ -94,7 +94,8 @@ def acuity(episode: Episode) -> tuple[int, str, int]:
     standing = list(Flag.objects.filter(episode=episode).standing())
     if not standing:
         return 0, "", 0
-    return standing[0].severity, standing[0].name, sum(flag.status == Flag.Status.OPEN for flag in standing)
+    asked = [flag for flag in standing if flag.status == Flag.Status.OPEN and flag.severity > Flag.Severity.INFO]
+    return standing[0].severity, standing[0].name, len(asked)
 
 
 class NotForYou(Exception):
