@@ -83,6 +83,8 @@ def parse_answer(item: "Item", raw: Sequence[str], declined: bool = False) -> An
         texts = [clean_text(text).strip() for text in raw]
     except Unclean as unclean:
         raise AnswerProblem(str(unclean)) from None
+    if item.repeats and not item.options:  # a line each
+        texts = [line.strip() for text in texts for line in text.splitlines()]
     texts = [text for text in dict.fromkeys(texts) if text]
     if not texts:
         return MISSING
@@ -192,10 +194,32 @@ def _option(item: "Item", text: str) -> Value:
 
 def value_problem(item: "Item", values: Sequence[Value]) -> str:
     """What is wrong with typed values of this item, as a sentence; empty when nothing is."""
+    if len(values) > 1 and not item.repeats:
+        return "Please choose one answer only." if item.options else "Please give one answer only."
+    if any(not _fits(item, value) for value in values):
+        return "Please choose one of the answers shown." if item.options else "This is no answer to this question."
     chosen = [option for option in item.options if option.exclusive and option.value in values]
     if chosen and len(values) > 1:
         return f"“{chosen[0].display}” cannot stand together with another answer."
     return next((problem for value in values if (problem := _one_problem(item, value))), "")
+
+
+FITTING: dict[str, tuple[type, ...]] = {
+    "boolean": (bool,), "integer": (int,), "decimal": (int, Decimal), "string": (str,), "text": (str,), "url": (str,),
+    "date": (datetime.date, PartialDate), "dateTime": (datetime.datetime, PartialDate), "time": (datetime.time,),
+}  # fmt: skip
+
+
+def _fits(item: "Item", value: Value) -> bool:
+    """Whether a value is of the item's type; of a choice, whether it is one that may be chosen."""
+    if item.type == "choice":
+        return value in [option.value for option in item.options]
+    kinds = FITTING.get(item.type)
+    if kinds is None:
+        return True
+    return isinstance(value, kinds) and isinstance(value, bool) == (bool in kinds) and (
+        not isinstance(value, datetime.datetime) or item.type == "dateTime"
+    )
 
 
 def _one_problem(item: "Item", value: Value) -> str:
@@ -318,7 +342,7 @@ def _from_fhir(item: "Item", data: Mapping[str, Any]) -> Value:
         case "valueDate":
             return PartialDate(value) if PARTIAL_DATE.fullmatch(value) else datetime.date.fromisoformat(value)
         case "valueDateTime":
-            return datetime.datetime.fromisoformat(value)
+            return PartialDate(value) if PARTIAL_DATE.fullmatch(value) else datetime.datetime.fromisoformat(value)
         case "valueTime":
             return datetime.time.fromisoformat(value)
         case "valueCoding":

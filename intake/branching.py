@@ -44,7 +44,7 @@ def evaluate(questionnaire: Questionnaire, answers: Answers) -> Evaluation:
         key: problem
         for key, item in questions
         if key in answers and (problem := value_problem(item, answers[key].values))
-    }
+    } | {key: "There is no such question." for key in answers if key[0] not in questionnaire.by_id} | walk.too_many
     return Evaluation(
         questionnaire,
         answers,
@@ -69,6 +69,7 @@ class _Walk:
         self.order: list[Key] = []
         self.enabled: set[Key] = set()
         self.decided: dict[Key, bool] = {}
+        self.too_many: dict[Key, str] = {}
 
     def visit(self, item: Item, outer: str, above: bool) -> None:
         if item.type == "group" and item.repeats:
@@ -76,6 +77,8 @@ class _Walk:
             rows = instances(item, outer, self.answers)
             if not rows:
                 self._note((item.link_id, outer), own)  # the group applies, or does not, before it has a row
+            if item.max_occurs is not None and len(rows) > item.max_occurs:
+                self.too_many[item.link_id, rows[-1]] = f"Please give {item.max_occurs} at most; there are {len(rows)}."
             for instance in rows:
                 self._note((item.link_id, instance), own)
                 for child in item.children:
@@ -113,12 +116,12 @@ class _Walk:
     def _conditions(self, item: Item, instance: str) -> bool:
         if not item.enable_when:
             return True
-        truths = (self._holds(condition, instance) for condition in item.enable_when)
+        truths = (self._holds(condition, item, instance) for condition in item.enable_when)
         return any(truths) if item.enable_any else all(truths)
 
-    def _holds(self, condition: EnableWhen, instance: str) -> bool:
+    def _holds(self, condition: EnableWhen, asking: Item, instance: str) -> bool:
         """At least one answer meets it. `!=` on an unanswered question does not hold; nor does a hidden answer count."""
-        answers = self._answers(self.questionnaire.by_id[condition.question], instance)
+        answers = self._answers(self.questionnaire.by_id[condition.question], asking, instance)
         if condition.operator == "declined":
             return any(answer.state is State.DECLINED for answer in answers)
         values = [value for answer in answers if answer.state is State.GIVEN for value in answer.values]
@@ -126,13 +129,17 @@ class _Walk:
             return bool(values) is condition.answer
         return any(_compared(condition.operator, value, condition.answer) for value in values)
 
-    def _answers(self, item: Item, instance: str) -> list[Answer]:
-        """The answers a condition sees: those of its own row first, then of the rows around it, else of every row."""
-        depth = len(self.questionnaire.repeating_above[item.link_id])
-        parts = instance.split(".") if instance else []
-        rows = [".".join(parts[:depth])] if len(parts) >= depth else sorted({key[1] for key in self.answers if key[0] == item.link_id})
-        keys = [(item.link_id, row) for row in rows]
-        return [self.answers[key] for key in keys if key in self.answers and self.is_enabled(item, key[1])]
+    def _answers(self, item: Item, asking: Item, instance: str) -> list[Answer]:
+        """The answers a condition sees: of the row both stand in; of every row inside it where the question repeats further."""
+        above = self.questionnaire.repeating_above
+        shared = 0
+        for one, other in zip(above[item.link_id], above[asking.link_id], strict=False):
+            if one != other:
+                break
+            shared += 1
+        prefix = instance.split(".")[:shared] if instance else []
+        keys = sorted(key for key in self.answers if key[0] == item.link_id and key[1].split(".")[: len(prefix)] == prefix)
+        return [self.answers[key] for key in keys if self.is_enabled(item, key[1])]
 
 
 def _compared(operator: str, value: Value, wanted: Value) -> bool:

@@ -31,10 +31,10 @@ CONTROLS = frozenset(
 )  # fmt: skip
 # They change how a form looks or where its answers are taken to, not what is asked, shown, allowed or scored.
 HARMLESS = re.compile(
-    r"(rendering-|choiceOrientation|displayCategory|supportLink|optionPrefix|openLabel|sliderStepValue|minOccurs|designNote|"
-    r"questionnaire-usageMode|signatureRequired|preferredTerminologyServer|shortText|observationExtract|observation-extract|"
-    r"columnCount|width|performerType|assembled-from|endpoint|translation|own-wording|"
-    r"StructureDefinition/(title|variable-name|codegen|cqf-citation|artifact|resource-|structuredefinition-wg|workflow-))",
+    r"(?:[a-z]+-)*(?:rendering-\w+|choiceOrientation|displayCategory|supportLink|optionPrefix|openLabel|sliderStepValue|minOccurs|"
+    r"designNote|usageMode|signatureRequired|preferredTerminologyServer|shortText|observationExtract|observation-extract|columnCount|"
+    r"width|performerType|assembled-from|endpoint|translation|own-wording|title|variable-name|codegen[\w-]*|cqf-citation|"
+    r"artifact[\w-]*|resource-[\w-]+|structuredefinition-wg|workflow-[\w-]+)(?:-[a-z]+)?",
     re.IGNORECASE,
 )
 # FHIR cannot ask whether a question was declined; other programs read the plain `exists = false` that carries this.
@@ -45,13 +45,21 @@ LIMITS = frozenset(
      "questionnaire-itemControl", "questionnaire-maxOccurs", "questionnaire-optionExclusive", *WEIGHTS]
 )  # fmt: skip
 MAX_ITEMS = 2000
+MAX_DEPTH = 30  # of groups inside groups
+MAX_CHAIN = 60  # of conditions that look at conditions
+LARGEST = 1_000_000
 
 
 def compile_items(resource: Mapping[str, Any], problems: list[str]) -> tuple[Item, ...]:
     """The items of a Questionnaire; whatever is not honoured is added to `problems`, each named."""
-    for extension in (*resource.get("extension", []), *resource.get("modifierExtension", [])):
-        if not HARMLESS.search(extension.get("url", "")):
-            problems.append(f"the form uses {_short(extension.get('url', ''))}, which is not supported")
+    for name in ("extension", "modifierExtension", "contained", "item"):
+        if not isinstance(resource.get(name, []), list) or (name != "item" and not _objects(resource.get(name, []))):
+            problems.append(f"the form's {name} has not the shape it must have")
+            resource = {key: value for key, value in resource.items() if key != name}
+    for extension in resource.get("extension", []):
+        if not _harmless(extension.get("url")):
+            problems.append(f"the form uses {_short(extension.get('url'))}, which is not supported")
+    problems += [f"the form uses {name}, which is not supported" for name in ("modifierExtension", "implicitRules") if resource.get(name)]
     value_sets = {f"#{c.get('id')}": c for c in resource.get("contained", []) if c.get("resourceType") == "ValueSet"}
     items = tuple(_item(data, value_sets, problems) for data in resource.get("item", []))
     everything = [item for root in items for item in root.walk()]
@@ -63,15 +71,56 @@ def compile_items(resource: Mapping[str, Any], problems: list[str]) -> tuple[Ite
     return items
 
 
-def _short(url: str) -> str:
+def _objects(rows: list[Any]) -> bool:
+    return all(isinstance(row, Mapping) for row in rows)
+
+
+# What each element must be, so that nothing further down meets a shape it does not expect.
+SHAPES: dict[str, type | tuple[type, ...]] = {
+    "linkId": str, "text": str, "prefix": str, "type": str, "definition": str, "answerValueSet": str, "enableBehavior": str,
+    "required": bool, "repeats": bool, "readOnly": bool, "maxLength": int, "code": list, "item": list, "extension": list,
+    "answerOption": list, "enableWhen": list, "initial": list,
+}  # fmt: skip
+
+
+def _sound(data: Any, problem: Any) -> Mapping[str, Any]:
+    """The element with every part that has not the shape it must have named and left out."""
+    if not isinstance(data, Mapping):
+        problem("it is no object")
+        return {}
+    kept = {}
+    for name, value in data.items():
+        wanted = SHAPES.get(name)
+        if wanted is not None and (not isinstance(value, wanted) or (wanted is int and isinstance(value, bool))):
+            problem(f"{name} has not the shape it must have")
+        elif isinstance(value, list) and name != "item" and not _objects(value):
+            problem(f"{name} must hold objects")
+        else:
+            kept[name] = value
+    return kept
+
+
+def _harmless(url: Any) -> bool:
+    """By the last part of the address, word by word: a longer word that merely contains one of these is not it."""
+    return isinstance(url, str) and HARMLESS.fullmatch(_short(url)) is not None
+
+
+def _short(url: Any) -> str:
+    url = url if isinstance(url, str) else ""
     return url.rsplit("/", 1)[-1] or "an extension without a url"
 
 
-def _item(data: Mapping[str, Any], value_sets: Mapping[str, Any], problems: list[str]) -> Item:
-    link_id, kind = str(data.get("linkId", "")), str(data.get("type", ""))
+def _item(raw: Any, value_sets: Mapping[str, Any], problems: list[str], depth: int = 0) -> Item:
+    link_id = str(raw.get("linkId", "")) if isinstance(raw, Mapping) else ""
 
     def problem(text: str) -> None:
         problems.append(f"item {link_id or '?'}: {text}")
+
+    data = _sound(raw, problem)
+    kind = str(data.get("type", ""))
+    if depth > MAX_DEPTH:
+        problem(f"it lies more than {MAX_DEPTH} levels deep")
+        data = {name: value for name, value in data.items() if name != "item"}
 
     if not link_id:
         problem("it has no linkId")
@@ -84,14 +133,14 @@ def _item(data: Mapping[str, Any], value_sets: Mapping[str, Any], problems: list
     conditions = tuple(_condition(row, problem) for row in data.get("enableWhen", []))
     if len(conditions) > 1 and behavior not in ("all", "any"):
         problem("more than one enableWhen needs an enableBehavior")
-    children = tuple(_item(child, value_sets, problems) for child in data.get("item", []))
+    children = tuple(_item(child, value_sets, problems, depth + 1) for child in data.get("item", []))
     options = _options(data, value_sets, problem)
     if kind in ("choice",) and not options:
         problem("a choice without answers to choose from")
-    if kind not in ("group", "display") and data.get("repeats") and kind not in ("choice", "open-choice"):
-        problem("several answers to a question that is no choice are not supported")
-    if kind == "group" and data.get("repeats") and any(c.type == "group" and c.repeats for c in _below(children)) and not link_id:
-        problem("nested repeating groups need a linkId")
+    if kind not in ("group", "display") and data.get("repeats") and any(child.is_question for child in children):
+        problem("questions below a question that takes several answers are not supported")
+    if kind == "boolean" and data.get("repeats"):
+        problem("several answers to a yes-or-no question are not supported")
     return Item(
         link_id=link_id, type=kind, text=str(data.get("text", "")), prefix=str(data.get("prefix", "")),
         required=bool(data.get("required")), repeats=bool(data.get("repeats")), read_only=bool(data.get("readOnly")),
@@ -104,11 +153,6 @@ def _item(data: Mapping[str, Any], value_sets: Mapping[str, Any], problems: list
     )  # fmt: skip
 
 
-def _below(items: tuple[Item, ...]) -> Iterator[Item]:
-    for item in items:
-        yield from item.walk()
-
-
 def _help(children: tuple[Item, ...]) -> str:
     return " ".join(child.text for child in children if child.is_help)
 
@@ -118,11 +162,12 @@ class _Extensions:
 
     def __init__(self, extensions: Any, problem: Any) -> None:
         self.rows: dict[str, Mapping[str, Any]] = {}
+        self.problem = problem
         for row in extensions:
             name = _short(row.get("url", ""))
             if name in LIMITS:
                 self.rows[name] = row
-            elif not HARMLESS.search(row.get("url", "")):
+            elif not _harmless(row.get("url")):
                 problem(f"{name} is not supported")
 
     def _raw(self, name: str) -> Any:
@@ -136,7 +181,10 @@ class _Extensions:
 
     def whole(self, name: str) -> int | None:
         value = self._raw(name)
-        return int(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
+        fits = isinstance(value, int | Decimal) and not isinstance(value, bool) and 0 <= value <= LARGEST and value == int(value)
+        if name in self.rows and not fits:
+            self.problem(f"{name} must be a whole number")
+        return int(value) if fits else None
 
     def value(self, name: str, problem: Any) -> Value | None:
         row = self.rows.get(name)
@@ -221,7 +269,7 @@ def _options(data: Mapping[str, Any], value_sets: Mapping[str, Any], problem: An
     if not rows and "answerValueSet" in data:
         rows = list(_expanded(data["answerValueSet"], value_sets, problem))
     options = tuple(option for row in rows if (option := _one_option(row, problem)) is not None)
-    values = [option.value for option in options]
+    values = [option.value.code if isinstance(option.value, Coding) else option.value for option in options]
     if len(set(values)) != len(values):
         problem("an answer to choose stands twice")
     return options
@@ -296,16 +344,21 @@ def _check_links(items: tuple[Item, ...], everything: list[Item], problems: list
             problems.append(f"item {item.link_id}: enableWhen asks for {question}, which does not exist")
         for child in item.children:
             needs[child.link_id].add(item.link_id)
-    if circle := _circle(needs):
+    circle, longest = _layers(needs)
+    if circle:
         problems.append(f"items {', '.join(sorted(circle))}: they depend on each other in a circle")
+    if longest > MAX_CHAIN:
+        problems.append(f"the form has {longest} conditions that depend on each other in a row; {MAX_CHAIN} are supported")
 
 
-def _circle(needs: Mapping[str, set[str]]) -> set[str]:
-    """The items that stay when every item that depends on nothing left is taken away, again and again."""
+def _layers(needs: Mapping[str, set[str]]) -> tuple[set[str], int]:
+    """Items taken away layer by layer, those first that depend on nothing left: what stays is a circle; and the number of layers."""
     left = {link_id: {other for other in others if other in needs} for link_id, others in needs.items()}
+    layers = 0
     while free := [link_id for link_id, others in left.items() if not others]:
+        layers += 1
         for link_id in free:
             del left[link_id]
         for others in left.values():
             others.difference_update(free)
-    return set(left)
+    return set(left), layers

@@ -223,17 +223,17 @@ class SectionForm(forms.Form):
             "version": self.versions.get(key, 0),
             "number": item.prefix or "",
             "text": item.text,
-            "help": " ".join(filter(None, (item.help, self.notes.get(key)))),
+            "help": " ".join(filter(None, (item.help, self.notes.get(key), "One answer on each line." if _lines(item) else ""))),
             "options": _options(item),
             "selected": list(posted.raw) if kind == "multi" else posted.raw[0] if posted.raw else "",
-            "value": posted.raw[0] if posted.raw else "",
+            "value": "\n".join(posted.raw),
             "declined": posted.declined,
             "observed": self.observed,
             "error": self.problem(name),
             "required": True,
             "type": _input_type(item),
             "unit": item.unit or "",
-            "max_length": item.max_length,
+            "max_length": None if _lines(item) else item.max_length,
             "row": len(item.options) == 2 or item.type == "boolean",
         }
 
@@ -266,8 +266,13 @@ INPUT_TYPES = {
 }  # fmt: skip
 
 
+def _lines(item: Item) -> bool:
+    """Whether several answers may be written, a line each."""
+    return item.repeats and not item.options
+
+
 def _input_type(item: Item) -> str:
-    return INPUT_TYPES.get(item.type, "text")
+    return "textarea" if _lines(item) else INPUT_TYPES.get(item.type, "text")
 
 
 def _options(item: Item) -> list[dict[str, Any]]:
