@@ -26,8 +26,6 @@ def main() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for file in files:
                 _install(file)
-    except KeyboardInterrupt:
-        sys.exit("\nStopped.")
     except OSError as error:
         sys.exit(f"The environment could not be made: {error.strerror} ({error.filename}).")
     os.chdir(CHECKOUT)

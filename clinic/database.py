@@ -6,7 +6,6 @@ on it; the last one to leave stops it.
 """
 
 import atexit
-import errno
 import fcntl
 import hashlib
 import importlib.util
@@ -15,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -79,14 +78,13 @@ def ensure(purpose: str = "demo") -> None:
     if os.environ.get("DATABASE_URL"):
         return
     server = cluster(purpose)
-    with _locked(server):
-        _start(server)
-        with _connect(server.conninfo()) as connection:
-            make_roles(connection)
-            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-                connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
-        with _connect(server.conninfo(database=DATABASE)) as connection:
-            prepare(connection)
+    start(server)
+    with _connect(server.conninfo()) as connection:
+        make_roles(connection)
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+            connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
+    with _connect(server.conninfo(database=DATABASE)) as connection:
+        prepare(connection)
     os.environ["DATABASE_URL"] = server.url(WEB)
     os.environ["DATABASE_OWNER_URL"] = server.url(OWNER)
 
@@ -130,55 +128,24 @@ def binaries() -> Path:
 
 def start(server: Cluster) -> None:
     """Start the cluster unless it runs, and hold it until this process ends."""
+    server.data.parent.mkdir(parents=True, exist_ok=True)
     with _locked(server):
-        _start(server)
-
-
-def _start(server: Cluster) -> None:
-    for name in [name for name in os.environ if name.startswith("PG")]:
-        del os.environ[name]  # they are about another server, and every client of ours would listen to them
-    _check_owner(server)
-    _hold(server)
-    _make_socket_folder(server)
-    if running(server):
-        return
-    if not server.data.exists():
-        _initialize(server)
-    _check_version(server)
-    _forget_dead_postmaster(server)
-    options = {"listen_addresses": "", "unix_socket_directories": str(server.socket_folder)} | dict(server.options)
-    flags = " ".join(f"-c {name}={value}" for name, value in options.items())
-    server.log.touch()
-    _give_away(server.log)
-    # pg_ctl under captured output hangs: the server inherits the pipe. It logs to a file instead.
-    command = ["pg_ctl", "start", "-w", "-t", "60", "-D", str(server.data), "-l", str(server.log), "-o", flags]
-    if _run(command).returncode != 0:
-        said = _tail(server.log)
-        _refuse_full_disk(said)
-        raise DatabaseProblem(f"The embedded database did not start. Its log, {server.log}, ends:\n{said}")
-
-
-def _check_owner(server: Cluster) -> None:
-    """Before anything is touched: the files of another user's server stay as they are."""
-    if server.data.exists() and (owner := server.data.stat().st_uid) != _server_ids()[0]:
-        raise DatabaseProblem(
-            f"{server.data} belongs to {_name(owner)}, and here its server would run as {_name(_server_ids()[0])}. "
-            "Start Steady as the user who made it, or set STEADY_DATA to a folder of your own."
-        )
-
-
-def _name(uid: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"
-
-
-def _refuse_full_disk(said: str) -> None:
-    if "No space left on device" in said or "could not extend file" in said:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        _hold(server)
+        _make_socket_folder(server)
+        if running(server):
+            return
+        if not server.data.exists():
+            _initialize(server)
+        _check_version(server)
+        _forget_dead_postmaster(server)
+        options = {"listen_addresses": "", "unix_socket_directories": str(server.socket_folder)} | dict(server.options)
+        flags = " ".join(f"-c {name}={value}" for name, value in options.items())
+        server.log.touch()
+        _give_away(server.log)
+        # pg_ctl under captured output hangs: the server inherits the pipe. It logs to a file instead.
+        command = ["pg_ctl", "start", "-w", "-t", "60", "-D", str(server.data), "-l", str(server.log), "-o", flags]
+        if _run(command).returncode != 0:
+            raise DatabaseProblem(f"The embedded database did not start. Its log, {server.log}, ends:\n{_tail(server.log)}")
 
 
 def _hold(server: Cluster) -> None:
@@ -200,8 +167,6 @@ def leave(server: Cluster, process: int) -> None:
             return
         if running(server):
             _run(["pg_ctl", "stop", "-w", "-m", "fast", "-D", str(server.data)])
-        with suppress(OSError):
-            server.socket_folder.rmdir()
 
 
 def running(server: Cluster) -> bool:
@@ -228,15 +193,19 @@ def _forget_dead_postmaster(server: Cluster) -> None:
 
 def _initialize(server: Cluster) -> None:
     """Build the data folder under another name and rename it: a half-made one is never mistaken for a whole one."""
-    if os.getuid() != 0 and _name(os.getuid()) == f"user {os.getuid()}":
-        raise DatabaseProblem(f"User id {os.getuid()} has no name on this machine, and PostgreSQL needs one.")
+    if os.getuid() != 0:
+        import pwd
+
+        try:
+            pwd.getpwuid(os.getuid())
+        except KeyError:
+            raise DatabaseProblem(f"User id {os.getuid()} has no name on this machine, and PostgreSQL needs one.") from None
     building = server.data.with_name(server.data.name + ".new")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(mode=0o700)
     _give_away(building)
     done = _run(["initdb", "-D", str(building), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], keep=True)
     if done.returncode != 0:
-        _refuse_full_disk(done.stdout)
         raise DatabaseProblem(f"The embedded database could not be made: {done.stdout[-800:]}")
     building.rename(server.data)
 
@@ -282,8 +251,7 @@ def _run(command: list[str], *, keep: bool = False) -> subprocess.CompletedProce
     if os.getuid() == 0:
         uid, gid = _server_ids()
         # The checkout may lie under a folder that only root may enter; changing its modes is not ours to do.
-        # Without the securebit the capability is lost to programs that ask access() before they open, as initdb does.
-        reach = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        reach = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
         command = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *reach, *command]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     output, error = (subprocess.PIPE, subprocess.STDOUT) if keep else (subprocess.DEVNULL, subprocess.DEVNULL)
@@ -293,18 +261,8 @@ def _run(command: list[str], *, keep: bool = False) -> subprocess.CompletedProce
 
 
 @contextmanager
-def setting_up() -> Iterator[None]:
-    """One at a time brings tables, content and demo data up to date in this checkout; the next finds it done."""
-    home().mkdir(parents=True, exist_ok=True)
-    with open(home() / "set-up.lock", "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
 def _locked(server: Cluster) -> Iterator[None]:
     """One starter at a time, whatever number of processes ask."""
-    server.data.parent.mkdir(parents=True, exist_ok=True)
     with open(server.data.parent / f"{server.data.name}.lock", "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -63,7 +63,7 @@ def _database() -> dict:
             "or set it to your server: postgres://user:password@host/name"
         )
     config = env.db_url(name)
-    if config.get("ENGINE") != "django.db.backends.postgresql":
+    if config["ENGINE"] != "django.db.backends.postgresql":
         raise ImproperlyConfigured(f"{name} must be a postgres:// address; Steady runs on PostgreSQL only.")
     config["HOST"] = unquote(config["HOST"])  # a socket folder is percent-encoded
     options = config.setdefault("OPTIONS", {})

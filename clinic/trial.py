@@ -22,10 +22,7 @@ from clinic import database
 
 HOST = "127.0.0.1"
 START_SECONDS = 30
-SERVER = [
-    "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60", "--log-level", "warning",
-    "--no-control-socket",  # it would lie in the home folder, where two checkouts meet
-]  # fmt: skip
+SERVER = ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60", "--log-level", "warning"]
 
 
 class TrialProblem(RuntimeError):
@@ -34,16 +31,13 @@ class TrialProblem(RuntimeError):
 
 def main() -> None:
     options = _options()
-    for asked_to_stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(asked_to_stop, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _serve(options.port, demo=options.demo)
     except KeyboardInterrupt:
         print("\nStopped.")
     except (TrialProblem, database.DatabaseProblem) as problem:
         sys.exit(str(problem))
-    except PermissionError as error:
-        sys.exit(f"{error.filename} belongs to another user. Start Steady as that user, or set STEADY_DATA to a folder of your own.")
     except OSError as error:
         if error.errno == errno.ENOSPC:
             sys.exit("The disk is full. Free some space and start again; nothing that was saved is lost.")
@@ -66,12 +60,11 @@ def _serve(port: int, *, demo: bool) -> None:
     database.ensure("demo" if demo else "own")
     os.environ["STEADY_SECRET_KEY"] = os.environ.get("STEADY_SECRET_KEY") or _secret_key()
     os.environ["STEADY_DEMO"] = str(int(demo))
-    with database.setting_up():
-        _manage("Bringing its tables up to date ...", "migrate")
-        _manage("Loading questionnaires ...", "load_content")
-        _manage("Collecting static files ...", "collectstatic", "--no-input")
-        if demo:
-            _manage("Loading the demo clinic ...", "load_demo", shown=True)
+    _manage("Bringing its tables up to date ...", "migrate")
+    _manage("Loading questionnaires ...", "load_content")
+    _manage("Collecting static files ...", "collectstatic", "--no-input")
+    if demo:
+        _manage("Loading the demo clinic ...", "load_demo", shown=True)
     command = [sys.executable, "-m", "gunicorn", "clinic.wsgi", "--bind", f"{HOST}:{port}", *SERVER]
     server = subprocess.Popen(command, preexec_fn=_end_with_parent)
     try:
@@ -79,7 +72,6 @@ def _serve(port: int, *, demo: bool) -> None:
         _say(f"\nSteady is ready: http://{HOST}:{port}/   (Ctrl-C stops it)")
         raise TrialProblem(f"The web server ended by itself (code {server.wait()}).")
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C while it stops changes nothing
         server.terminate()
         server.wait()
 
@@ -97,7 +89,6 @@ def _check_port(port: int) -> None:
 def _secret_key() -> str:
     """The trial's own key, kept beside its data: log-ins and authenticator secrets outlive a restart."""
     file = database.home() / "secret-key"
-    file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
         with contextlib.suppress(FileExistsError), open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as handle:
             handle.write(secrets.token_urlsafe(64))

@@ -41,7 +41,6 @@ def _find_server() -> None:
     os.environ[SERVER] = outside or EMBEDDED
     with admin() as connection:
         try:
-            connection.execute("SELECT pg_advisory_lock(hashtext('steady roles'))")  # two runs that begin together
             database.make_roles(connection)
         except psycopg.errors.InsufficientPrivilege as error:
             raise SystemExit(f"The tests make databases and roles of their own, and this server's role may not: {error}") from error
