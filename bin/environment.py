@@ -22,32 +22,47 @@ def main() -> None:
     dev = arguments[:1] == ["--dev"]
     files = ["requirements.txt", "requirements-dev.txt"] if dev else ["requirements.txt"]
     try:
-        with open(CHECKOUT / ".venv.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            for file in files:
-                _install(file)
+        # Whoever may only read this checkout can use what is installed.
+        if not all(map(_installed, files)):
+            with open(CHECKOUT / ".venv.lock", "w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                for file in files:
+                    if not _installed(file):
+                        _install(file)
+        os.chdir(CHECKOUT)
+        os.execv(PYTHON, [str(PYTHON), *arguments[dev:]])
     except OSError as error:
         sys.exit(f"The environment could not be made: {error.strerror} ({error.filename}).")
-    os.chdir(CHECKOUT)
-    os.execv(PYTHON, [str(PYTHON), *arguments[dev:]])
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")
+
+
+def _wanted(file: str) -> str:
+    return hashlib.sha256(sys.version.encode() + (CHECKOUT / file).read_bytes()).hexdigest()
+
+
+def _installed(file: str) -> bool:
+    """Whether this very text of a requirements file is installed."""
+    stamp = VENV / f"installed-{file}"
+    return stamp.exists() and stamp.read_text() == _wanted(file) and PYTHON.exists()
 
 
 def _install(file: str) -> None:
-    """Install one requirements file unless this very text is installed already."""
-    wanted = hashlib.sha256(sys.version.encode() + (CHECKOUT / file).read_bytes()).hexdigest()
-    stamp = VENV / f"installed-{file}"
-    if stamp.exists() and stamp.read_text() == wanted and PYTHON.exists():
-        return
     _make_venv()
     _say(f"Installing {file} (once; about a minute) ...")
     pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "-r", str(CHECKOUT / file)]
     with subprocess.Popen(pip, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout or ():
-            if line.startswith("Collecting"):
-                print("  " + line.split()[1], flush=True)
+        try:
+            for line in process.stdout or ():
+                if line.startswith("Collecting"):
+                    print("  " + line.split()[1], flush=True)
+        except KeyboardInterrupt:  # pip must not go on without the lock
+            process.terminate()
+            process.wait()
+            raise
     if process.returncode:
         sys.exit("The packages could not be installed; pip's own words are above. Check the network and the free disk space.")
-    stamp.write_text(wanted)
+    (VENV / f"installed-{file}").write_text(_wanted(file))
 
 
 def _make_venv() -> None:
