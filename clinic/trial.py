@@ -22,7 +22,12 @@ from clinic import database
 
 HOST = "127.0.0.1"
 START_SECONDS = 30
-SERVER = ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60", "--log-level", "warning"]
+STOP_SECONDS = 10
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# The control socket lies in the home folder, where two trials would take it from each other.
+SERVER = [
+    "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60", "--log-level", "warning", "--no-control-socket",
+]  # fmt: skip
 
 
 class TrialProblem(RuntimeError):
@@ -31,17 +36,26 @@ class TrialProblem(RuntimeError):
 
 def main() -> None:
     options = _options()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in STOPPING:
+        signal.signal(number, _stop)
     try:
         _serve(options.port, demo=options.demo)
     except KeyboardInterrupt:
-        print("\nStopped.")
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            _say("\nStopped.")
     except (TrialProblem, database.DatabaseProblem) as problem:
         sys.exit(str(problem))
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            sys.exit("The disk is full. Free some space and start again; nothing that was saved is lost.")
+            sys.exit(database.DISK_FULL)
         raise
+
+
+def _stop(number: int, frame: object) -> None:
+    """Ctrl-C, a kill or a closed terminal, once: what is stopping already is not to be stopped half-way."""
+    for each in STOPPING:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _options() -> argparse.Namespace:
@@ -55,16 +69,19 @@ def _options() -> argparse.Namespace:
 
 
 def _serve(port: int, *, demo: bool) -> None:
+    if os.environ.get("STEADY_ENV") == "production":
+        raise TrialProblem("bin/run is for trial, and STEADY_ENV is production. The README, “Your own server”, says how to serve.")
     _check_port(port)
     _say("Starting the database ...")
     database.ensure("demo" if demo else "own")
+    database.check_addresses()
     os.environ["STEADY_SECRET_KEY"] = os.environ.get("STEADY_SECRET_KEY") or _secret_key()
     os.environ["STEADY_DEMO"] = str(int(demo))
-    _manage("Bringing its tables up to date ...", "migrate")
-    _manage("Loading questionnaires ...", "load_content")
-    _manage("Collecting static files ...", "collectstatic", "--no-input")
-    if demo:
-        _manage("Loading the demo clinic ...", "load_demo", shown=True)
+    # Two trials of one checkout may begin together.
+    with database.locked(database.home() / "set-up.lock"):
+        _manage("Bringing tables, questionnaires and static files up to date ...", "set_up")
+        if demo:
+            _manage("Loading the demo clinic ...", "load_demo", shown=True)
     command = [sys.executable, "-m", "gunicorn", "clinic.wsgi", "--bind", f"{HOST}:{port}", *SERVER]
     server = subprocess.Popen(command, preexec_fn=_end_with_parent)
     try:
@@ -73,7 +90,11 @@ def _serve(port: int, *, demo: bool) -> None:
         raise TrialProblem(f"The web server ended by itself (code {server.wait()}).")
     finally:
         server.terminate()
-        server.wait()
+        try:
+            server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def _check_port(port: int) -> None:
@@ -83,15 +104,22 @@ def _check_port(port: int) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-            raise TrialProblem(f"Port {port} {reason}. Choose another one: bin/run --port {min(port + 1, 65535)}") from None
+            raise TrialProblem(f"Port {port} {reason}. Choose another one: bin/run --port {_another(port)}") from None
+
+
+def _another(port: int) -> int:
+    """A port worth trying: those below 1024 are root's, and none lies above 65535."""
+    return port + 1 if 1024 <= port < 65535 else 8000
 
 
 def _secret_key() -> str:
     """The trial's own key, kept beside its data: log-ins and authenticator secrets outlive a restart."""
     file = database.home() / "secret-key"
     if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError), open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as handle:
             handle.write(secrets.token_urlsafe(64))
+            database.leave_to_owner(file)
     return file.read_text()
 
 
@@ -101,8 +129,8 @@ def _manage(saying: str, *arguments: str, shown: bool = False) -> None:
     command = [sys.executable, str(database.CHECKOUT / "manage.py"), *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
-        if "No space left on device" in done.stdout:
-            raise OSError(errno.ENOSPC, "No space left on device")
+        if database.is_disk_full(done.stdout):
+            raise TrialProblem(database.DISK_FULL)
         raise TrialProblem(f"`manage.py {arguments[0]}` failed:\n{done.stdout}")
     if shown:
         _say(done.stdout.rstrip())
