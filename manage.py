@@ -4,7 +4,7 @@
 import os
 import sys
 
-OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "showmigrations", "createcachetable"}
+OWNER_COMMANDS = {"migrate", "set_up", "makemigrations", "sqlmigrate", "showmigrations", "createcachetable"}
 
 
 def main() -> None:
@@ -17,8 +17,14 @@ def main() -> None:
         database.ensure()
     except database.DatabaseProblem as problem:
         sys.exit(str(problem))
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    try:
+        _ = settings.INSTALLED_APPS  # reads the environment
+    except ImproperlyConfigured as problem:
+        sys.exit(str(problem))
     execute_from_command_line(sys.argv)
 
 

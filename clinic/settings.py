@@ -22,6 +22,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from clinic.database import home
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -62,8 +64,11 @@ def _database() -> dict:
             "DATABASE_URL is not set. Start with bin/run or python manage.py, which bring a database along, "
             "or set it to your server: postgres://user:password@host/name"
         )
-    config = env.db_url(name)
-    if config["ENGINE"] != "django.db.backends.postgresql":
+    try:
+        config = env.db_url(name)
+    except ValueError:  # its own words would print the address, password and all
+        config = {}
+    if config.get("ENGINE") != "django.db.backends.postgresql":
         raise ImproperlyConfigured(f"{name} must be a postgres:// address; Steady runs on PostgreSQL only.")
     config["HOST"] = unquote(config["HOST"])  # a socket folder is percent-encoded
     options = config.setdefault("OPTIONS", {})
@@ -255,7 +260,7 @@ USE_I18N = True
 FORMAT_MODULE_PATH = ["clinic.formats"]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / ".data" / "static"
+STATIC_ROOT = home() / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

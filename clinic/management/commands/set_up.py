@@ -1,0 +1,42 @@
+"""Bring tables, questionnaires and static files up to date: migrate, load_content and collectstatic in one process, as the owner."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+from clinic import database
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", verbosity=0, stderr=self.stderr)
+        call_command("load_content", verbosity=0, stdout=self.stdout)
+        _collect(Path(settings.STATIC_ROOT))
+
+
+def _collect(root: Path) -> None:
+    """Nothing when the files are those collected last: hashing and compressing them takes longer than all the rest."""
+    stamp, wanted = root.parent / f"{root.name}.collected", _files()
+    if (root / "staticfiles.json").exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stamp.write_text(wanted)
+    for path in (root, stamp, *root.rglob("*")):
+        database.leave_to_owner(path)
+
+
+def _files() -> str:
+    """One hash over name, size and time of every file that would be collected."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            status = Path(storage.path(name)).stat()
+            digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
