@@ -3,6 +3,9 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
+from django.core.cache.backends.db import DatabaseCache
+from django.db import OperationalError, connections
 
 CACHE = "django_cache"  # the app label Django's cache table goes by
 
@@ -18,3 +21,23 @@ class CountersApart:
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
         """The second connection is the same database, so nothing is migrated through it."""
         return False if db == "counters" else None
+
+
+class Counters(DatabaseCache):
+    """Django's, except that a full or silent database is an error: Django's drops it, and a right password got "too many attempts"."""
+
+    def _base_set(self, mode: str, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT) -> bool:
+        failed: list[OperationalError] = []
+
+        def watch(execute: Any, *args: Any) -> Any:
+            try:
+                return execute(*args)
+            except OperationalError as error:
+                failed.append(error)
+                raise
+
+        with connections[settings.COUNTERS_DATABASE].execute_wrapper(watch):
+            done: bool = super()._base_set(mode, key, value, timeout)  # type: ignore[misc]
+        if failed:
+            raise failed[0]
+        return done
