@@ -1,9 +1,11 @@
 """Alive, ready, and what to say when the database is not there."""
 
 import logging
-from collections.abc import Callable
+import queue
+import threading
+from collections.abc import Callable, Iterator
 
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
+from django.db import DatabaseError, DataError, Error, IntegrityError, InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
@@ -12,6 +14,8 @@ from clinic.audit import AuditFailed
 
 log = logging.getLogger("steady.health")
 RETRY_AFTER_SECONDS = "5"
+READY_SECONDS = 3
+NO_ANSWER = {"database": "The database does not answer."}
 # The two records the database keeps: whatever keeps a row out of them, nothing may be shown or changed.
 RECORDS = frozenset({"clinic_accessevent", "clinic_change"})
 
@@ -68,23 +72,41 @@ def unavailable(exception: BaseException) -> HttpResponse:
 
 
 def readiness() -> JsonResponse:
-    """What stands in the way of serving, by name; 200 when nothing does."""
-    problems = {}
+    """What stands in the way of serving, by name; 200 when nothing does.
+
+    Asked on a thread and a connection of their own: a database that hangs is told from one that answers by the clock alone.
+    """
+    answer: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
+    threading.Thread(target=lambda: answer.put(_problems()), daemon=True).start()
     try:
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            problems["migrations"] = "Some migrations have not been applied."
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT has_table_privilege(to_regclass('public.clinic_accessevent'), 'INSERT')")
-            if not cursor.fetchone()[0]:
-                problems["audit"] = "The web role cannot write access events, so no record may be shown."
-            cursor.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
-            if cursor.fetchone()[0]:
-                problems["walls"] = "The web role may make temporary tables, which could catch the record of accesses."
-    except DatabaseError:
-        problems["database"] = "The database does not answer."
-        connection.close()
+        problems = answer.get(timeout=READY_SECONDS)
+    except queue.Empty:
+        problems = NO_ANSWER
     return JsonResponse({"ready": not problems, "problems": problems}, status=503 if problems else 200)
+
+
+def _problems() -> dict[str, str]:
+    try:
+        return dict(_look())
+    except (OperationalError, InterfaceError):
+        return NO_ANSWER
+    except Error:
+        return {"migrations": "The tables cannot be read by the web role. Run migrate as their owner."}
+    finally:
+        connection.close()
+
+
+def _look() -> Iterator[tuple[str, str]]:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        yield "migrations", "Some migrations have not been applied."
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_table_privilege(to_regclass('public.clinic_accessevent'), 'INSERT')")
+        if not cursor.fetchone()[0]:
+            yield "audit", "The web role cannot write access events, so no record may be shown."
+        cursor.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+        if cursor.fetchone()[0]:
+            yield "walls", "The web role may make temporary tables, which could catch the record of accesses."
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
