@@ -3,6 +3,7 @@
 Imported by conftest.py before Django's settings are read; leaves this process's DATABASE_URL in the environment.
 """
 
+import atexit
 import hashlib
 import os
 import subprocess
@@ -22,28 +23,38 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 NAME = f"{PREFIX}_{RUN}_{WORKER}"
 SERVER = "STEADY_TEST_SERVER"
 EMBEDDED = database.cluster("test").url(database.SUPERUSER, "postgres")
+RIGHTS = (
+    "The tests make databases and roles of their own. The role of DATABASE_OWNER_URL (or DATABASE_URL) must be a superuser, or have "
+    f"CREATEDB and CREATEROLE and be a member of {database.OWNER} and {database.WEB} where these exist already."
+)
 
 
 def prepare() -> None:
     """Start the server and make the template (the controller alone), then point this process at its own clone's name."""
     if WORKER == "main":
-        _find_server()
-        sweep_orphans()
-        _make_template()
+        try:
+            _find_server()
+            sweep_orphans()
+            _make_template()
+        except database.DatabaseProblem as problem:
+            raise SystemExit(str(problem)) from None
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise SystemExit(f"{RIGHTS} It said: {str(error).splitlines()[0]}") from None
     os.environ["DATABASE_URL"] = address(NAME, database.WEB)
 
 
 def _find_server() -> None:
     """The server's address for making databases: DATABASE_OWNER_URL or DATABASE_URL, else this checkout's own test server."""
     outside = os.environ.get("DATABASE_OWNER_URL") or os.environ.get("DATABASE_URL")
-    if not outside:
+    if outside:
+        database.check_addresses()
+    else:
         database.start(database.cluster("test"))
     os.environ[SERVER] = outside or EMBEDDED
     with admin() as connection:
-        try:
-            database.make_roles(connection)
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise SystemExit(f"The tests make databases and roles of their own, and this server's role may not: {error}") from error
+        # Two runs that begin together, of one checkout or of two on one server, would make the same roles.
+        connection.execute("SELECT pg_advisory_lock(hashtext('steady_test_roles'))")
+        database.make_roles(connection)
 
 
 def admin(name: str = "") -> psycopg.Connection:
@@ -73,12 +84,16 @@ def _template_name() -> str:
     for source in sources:
         if source.is_file():
             digest.update(source.name.encode() + source.read_bytes())
-    return f"{PREFIX}_template_{digest.hexdigest()[:12]}"
+    # On a server that is not ours nothing is kept: each run makes its own and drops it.
+    kept = "" if os.environ[SERVER] == EMBEDDED else f"{RUN}_"
+    return f"{PREFIX}_{kept}template_{digest.hexdigest()[:12]}"
 
 
 def _make_template() -> None:
     """The owner migrates one database; it is renamed when it is whole, so that a broken-off run leaves nothing half done."""
     name = os.environ["STEADY_TEST_TEMPLATE"] = _template_name()
+    if os.environ[SERVER] != EMBEDDED:
+        atexit.register(_drop_template, name)
     with admin() as connection:
         # Two runs of one checkout that begin together: the second waits and finds the template made.
         connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
@@ -92,12 +107,16 @@ def _make_template() -> None:
             database.prepare(inside)
         addresses = {"DATABASE_URL": address(building, database.WEB), "DATABASE_OWNER_URL": address(building, database.OWNER)}
         environment = os.environ | addresses
-        for command in ("migrate", "load_content"):
-            manage = [sys.executable, str(CHECKOUT / "manage.py"), command, "-v", "0"]
-            done = subprocess.run(manage, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise SystemExit(f"manage.py {command} failed on the template database:\n{done.stdout}\n{done.stderr}")
+        manage = [sys.executable, str(CHECKOUT / "manage.py"), "set_up"]
+        done = subprocess.run(manage, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"manage.py set_up failed on the template database:\n{done.stdout}\n{done.stderr}")
         connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(building), sql.Identifier(name)))
+
+
+def _drop_template(name: str) -> None:
+    with admin() as connection:
+        _drop(connection, name)
 
 
 def clone() -> None:
