@@ -22,7 +22,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from clinic.database import home
+from clinic.database import EXAMPLE, home
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -55,6 +55,12 @@ def _secret_key() -> str:
     return key
 
 
+# A request that waits longer than this ends in a 503 and frees its thread. The owner, who migrates, may take its time.
+WEB_TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "15s", "idle_in_transaction_session_timeout": "60s"}
+# Milliseconds and seconds until a server that vanished from the network counts as gone; sockets know nothing of it.
+NETWORK_TIMEOUTS = {"tcp_user_timeout": 15_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+
+
 def _database() -> dict:
     """The connection of this process: the web role's, or the owner's for commands that change the schema."""
     as_owner = os.environ.get("STEADY_DATABASE_ROLE") == "owner"
@@ -62,19 +68,23 @@ def _database() -> dict:
     if not os.environ.get(name):
         raise ImproperlyConfigured(
             "DATABASE_URL is not set. Start with bin/run or python manage.py, which bring a database along, "
-            "or set it to your server: postgres://user:password@host/name"
+            f"or set it to your server: {EXAMPLE}"
         )
+    refused = ImproperlyConfigured(f"{name} must be an address like {EXAMPLE}; Steady runs on PostgreSQL only.")
+    if not os.environ[name].startswith(("postgres://", "postgresql://")):
+        raise refused
     try:
         config = env.db_url(name)
     except ValueError:  # its own words would print the address, password and all
-        config = {}
-    if config.get("ENGINE") != "django.db.backends.postgresql":
-        raise ImproperlyConfigured(f"{name} must be a postgres:// address; Steady runs on PostgreSQL only.")
+        raise refused from None
     config["HOST"] = unquote(config["HOST"])  # a socket folder is percent-encoded
     options = config.setdefault("OPTIONS", {})
-    options.setdefault("connect_timeout", 3)
+    for option, value in {"connect_timeout": 3, **NETWORK_TIMEOUTS}.items():
+        options.setdefault(option, value)
     # A temporary table, looked up first by default, could catch what is written into the record of accesses.
-    options["options"] = f"{options.get('options', '')} -c search_path=public,pg_temp".strip()
+    session = {"search_path": "public,pg_temp"} | ({} if as_owner else WEB_TIMEOUTS)
+    flags = " ".join(f"-c {setting}={value}" for setting, value in session.items())
+    options["options"] = f"{options.get('options', '')} {flags}".strip()
     # Values travel apart from the statement, so that a statement in the server's log holds none.
     options["server_side_binding"] = True
     config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
@@ -180,7 +190,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Rate limits must hold across workers, so the cache is a table and not each worker's memory.
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "clinic.counters.Counters",
         "LOCATION": "clinic_cache",
         # The default is 300: whoever tries many names would push the counters of others out.
         "OPTIONS": {"MAX_ENTRIES": 100_000},

@@ -74,7 +74,8 @@ def test_a_trial_prints_its_mail(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "sentence"), [("", "DATABASE_URL is not set"), ("sqlite:///x", "PostgreSQL only"), ("mysql://u@h/d", "PostgreSQL only")]
+    ("url", "sentence"),
+    [("", "DATABASE_URL is not set"), *((url, "PostgreSQL only") for url in ("sqlite:///x", "mysql://u@h/d", "garbage", "postgres://h:x/d"))],
 )
 def test_only_postgresql(monkeypatch: pytest.MonkeyPatch, url: str, sentence: str) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
@@ -87,10 +88,13 @@ def test_the_owners_address_is_for_commands_that_change_the_schema(monkeypatch: 
     monkeypatch.setenv("DATABASE_OWNER_URL", "postgres://steady_owner@db.example.org:5433/steady")
     config = settings._database()
     assert (config["USER"], config["HOST"]) == ("steady_web", "/tmp/socket")  # noqa: S108
-    assert config["OPTIONS"]["options"] == "-c role=x -c search_path=public,pg_temp"
+    assert config["OPTIONS"]["options"] == "-c role=x -c search_path=public,pg_temp " + " ".join(
+        f"-c {name}={value}" for name, value in settings.WEB_TIMEOUTS.items()
+    )
     monkeypatch.setenv("STEADY_DATABASE_ROLE", "owner")
     config = settings._database()
     assert (config["USER"], config["HOST"], config["PORT"]) == ("steady_owner", "db.example.org", 5433)
+    assert config["OPTIONS"]["options"] == "-c search_path=public,pg_temp"
 
 
 PRODUCTION = {
