@@ -396,8 +396,8 @@ FIRST = {
     [
         ({"password": "short", "password_again": "short"}, "too short"),
         ({"password": "password1234", "password_again": "password1234"}, "too common"),
-        ({"username": "kim lee"}, "Enter a valid username"),
-        ({"email": "kim"}, "valid email"),
+        ({"username": "kim lee"}, "letters, digits and"),
+        ({"email": "kim"}, "not a whole e-mail address yet"),
         ({"program_name": "Har\x01bor"}, "cannot be stored"),
         ({"program_name": "x" * 121}, "at most 120 characters"),
         ({"first_name": ""}, "Not filled in yet."),
