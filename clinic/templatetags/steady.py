@@ -39,6 +39,12 @@ def signs(text: str) -> str:
     return text.replace("<=", "≤").replace(">=", "≥")
 
 
+@register.filter
+def in_fours(code: str) -> str:
+    """“12345678” as “1234 5678”, as it is read aloud and copied by hand."""
+    return " ".join(code[at : at + 4] for at in range(0, len(code), 4))
+
+
 @register.simple_tag
 def journey(stage: str) -> list[dict[str, str]]:
     """The stages in order, each with `label` and `state`: done, current or ahead. A closed episode has only that."""
