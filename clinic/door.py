@@ -1,9 +1,11 @@
-"""What holds for every request and every answer, whoever asks: text is UTF-8, and no browser keeps a page."""
+"""What holds for every request and every answer, whoever asks: text is UTF-8, no browser keeps a page, and there is a way back in."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.http import parse_header_parameters
 
 UTF_8 = "utf-8"
@@ -45,3 +47,17 @@ class NoStoreMiddleware:
         response = self.get_response(request)
         response["Cache-Control"] = "no-store, private"
         return response
+
+
+def came_from(request: HttpRequest) -> str:
+    """The page of this site that a form was sent from; the browser says it (Referrer-Policy: same-origin). Else the address it went to."""
+    page = urlsplit(request.headers.get("Referer", ""))
+    return urlunsplit(("", "", page.path, page.query, "")) if page.netloc == request.get_host() else request.get_full_path()
+
+
+def log_in_address(request: HttpRequest) -> str:
+    """The log-in for somebody who was logged out in the middle of a form: it says so, and leads back to the page of the form."""
+    log_in = reverse("account_login")
+    if request.path in (log_in, reverse("account_logout"), reverse("admin:logout")) or came_from(request).startswith(log_in):
+        return log_in
+    return f"{log_in}?{urlencode({'next': came_from(request), 'unsaved': 1})}"

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from clinic import door
 from clinic.access_table import CLINICIANS, OWN_ACCOUNT, ROLES, STEP_UP, TABLE
 
 if TYPE_CHECKING:
@@ -166,7 +167,11 @@ class AccessMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        sent_away = request.method == "POST" and response.status_code == 302 and not request.user.is_authenticated
+        if sent_away and not _is_public(request):
+            return redirect(door.log_in_address(request))  # told there that nothing was saved
+        return response
 
     def process_view(self, request: HttpRequest, view: Any, args: tuple, kwargs: dict) -> HttpResponse | None:
         name = request.resolver_match.view_name if request.resolver_match else ""
@@ -201,6 +206,10 @@ class AccessMiddleware:
         if request.method == "GET":
             return suspend_request(request, reverse("account_reauthenticate"))
         raise Refused("Please confirm it is you, then try again: signing and exporting ask for this every 5 minutes.")
+
+
+def _is_public(request: HttpRequest) -> bool:
+    return request.resolver_match is not None and request.resolver_match.view_name in PUBLIC_VIEWS
 
 
 def recently_confirmed(request: HttpRequest) -> bool:

@@ -6,13 +6,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from clinic import door
 from clinic.health import is_outage, unavailable
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form whose log-in has ended or whose page is too old: nothing was saved, and here is the way back."""
-    message = "This page was open for too long, so nothing was saved. Go back, reload the page and send it again."
-    return render(request, "403.html", {"exception": message}, status=403)
+    """A form whose log-in has ended, or that was opened before the last log-in: nothing was saved, and here is the way back."""
+    context = {"log_in": door.log_in_address(request), "page": door.came_from(request)}
+    return render(request, "clinic/csrf_failure.html", context, status=403)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -1,9 +1,13 @@
 """The way in: throttled guesses, forgotten passwords, the second factor, and what a password alone opens."""
 
+import gettext
+import html
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -11,6 +15,7 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_tot
 from django.core import mail
 from django.test import Client
 
+import clinic
 from clinic.models import User
 from tests.clinic.test_access import CLINICAL as EVERY_PAGE
 from tests.clinic.test_access import url
@@ -237,7 +242,7 @@ def test_enrolment_log_in_with_the_code_and_with_a_recovery_code(strict: None, h
     assert browser.get("/caseload/").status_code == 200
     stored = str(list(Authenticator.objects.filter(user=nurse).values_list("data", flat=True)))
     assert secret not in stored, "a copy of the database gives no codes"
-    codes = re.findall(r"\b[0-9a-f]{8,}\b|\b\d{8}\b", browser.get(CODES).content.decode().partition("<main")[2])
+    codes = re.findall(r"\b\d{4} \d{4}\b", browser.get(CODES).content.decode().partition("<main")[2])
     assert len(codes) >= 10
 
     again = log_in(nurse)
@@ -272,3 +277,136 @@ def test_sign_up_is_closed_and_demo_people_stay_in_the_demo(db: None, settings: 
     assert not is_in(log_in(guest))
     settings.DEMO = True
     assert is_in(log_in(guest))
+
+
+# What is said, and the way back
+
+
+def page_words(answer: Any) -> str:
+    main = answer.content.decode().partition("<main")[2].partition("</main>")[0]
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", main)))
+
+
+STOCK = re.compile(
+    r"This field is required|Enter a valid|you specified are not correct|Incorrect|Current Password|New Password|placeholder|"
+    r"Your password can|Authenticator app activated|Authenticator code|Login\b|Email\b|class=\"alert"
+)
+
+
+def test_log_in_pages_speak_with_our_own_words(nurse: User) -> None:
+    said = {
+        "": "User name or e-mail : Not filled in yet.",
+        "nadia": "User name and password do not fit together. Please check both; capital letters count.",
+        "nadia@example.org": "E-mail address and password do not fit together.",
+    }
+    for name, sentence in said.items():
+        answer = client().post(LOGIN, {"login": name, "password": "wrong"})
+        assert "Not logged in yet" in page_words(answer) and sentence in page_words(answer)
+        assert not STOCK.search(answer.content.decode().partition("<main")[2])
+
+
+def test_account_pages_speak_with_our_own_words(nurse: User) -> None:
+    browser = log_in(nurse)
+    browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    sent = {
+        RESET: ({"email": "nadia"}, "This is not a whole e-mail address yet."),
+        "/accounts/reauthenticate/": ({"password": "wrong"}, "This password does not fit your account."),
+        "/accounts/password/change/": ({"oldpassword": "wrong", "password1": "nadia@example", "password2": "x"}, "too close to your"),
+        ACTIVATE: ({"code": "000000"}, "This code does not fit."),
+    }
+    for address, (form, sentence) in sent.items():
+        for answer in (browser.get(address), client().get(address) if address == RESET else browser.post(address, form)):
+            assert not STOCK.search(answer.content.decode().partition("<main")[2]), address
+        assert sentence in page_words(browser.post(address, form)), address
+
+
+def test_our_words_are_compiled_as_they_are_written(tmp_path: Path) -> None:
+    """clinic/locale: Django reads the compiled file, people the other one."""
+    words = Path(clinic.__file__).parent / "locale/en/LC_MESSAGES"
+    text = (words / "django.po").read_text()
+    with (words / "django.mo").open("rb") as compiled:
+        catalogue = gettext.GNUTranslations(compiled)
+    context = re.compile(r'^msgctxt "(.+)"\nmsgid "(.+)"\nmsgstr "(.+)"$', re.M)
+    written = re.findall(r'^msgid "(.+)"\nmsgstr "(.+)"$', context.sub("", text), re.M)
+    assert len(written) > 50
+    assert all(catalogue.gettext(said) == ours for said, ours in written)
+    assert context.search(text) and all(catalogue.pgettext(where, said) == ours for where, said, ours in context.findall(text))
+    for one, many, first, second in re.findall(r'^msgid "(.+)"\nmsgid_plural "(.+)"\nmsgstr\[0\] "(.+)"\nmsgstr\[1\] "(.+)"$', text, re.M):
+        assert [catalogue.ngettext(one, many, number) for number in (1, 2)] == [first, second]
+
+
+def test_confirming_says_who_and_what_for_and_can_be_cancelled(house: House) -> None:
+    browser, plan = log_in(house.staff["prescriber"]), url("episodes/<uuid:episode_id>/plan/", house.mine.public_id)
+    ways = {
+        f"{plan}sign/": ("sign the plan", plan),
+        "/accounts/2fa/totp/activate/": ("set up the authenticator app", "/accounts/2fa/"),
+        "/admin/clinic/user/add/": ("add somebody to the staff", "/admin/clinic/user/"),
+        "/nowhere/": ("", "/"),
+        "https://evil.example/episodes/": ("", "/"),
+        "": ("", "/"),
+    }
+    for following, (what, back) in ways.items():
+        answer = browser.get("/accounts/reauthenticate/", {"next": following})
+        assert "You are logged in as Prescriber Tester" in page_words(answer)
+        assert (what or "Confirm it is you") in page_words(answer)
+        assert ("next step" in page_words(answer)) is bool(what)
+        assert re.search(rf'<a href="{re.escape(back)}" class="btn btn-secondary"[^>]*>Cancel', answer.content.decode()), following
+
+
+def test_secret_and_codes_can_be_read_aloud_and_kept(house: House, settings: Any) -> None:
+    browser = log_in(house.staff["nurse"])
+    browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    page = browser.get(ACTIVATE)
+    secret = browser.session["mfa.totp.secret"]
+    assert " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)) in page_words(page)
+    assert ">Cancel<" in page.content.decode() and "set it up later" not in page.content.decode()
+    settings.REQUIRE_SECOND_FACTOR = True
+    assert "Log out and set it up later" in page_words(browser.get(ACTIVATE))
+    secret = browser.session["mfa.totp.secret"]
+    done = browser.post(ACTIVATE, {"code": code_of(secret)}, follow=True)
+    codes = re.findall(r"\b\d{4} \d{4}\b", page_words(done))
+    assert len(codes) == 10 and "data-print" in done.content.decode() and "keep the sheet" in page_words(done)
+    assert codes[0] in browser.get("/accounts/2fa/recovery-codes/download/").content.decode()
+    lost = log_in(house.staff["nurse"])
+    lost.post(SECOND, {"code": codes[0]})
+    assert is_in(lost), "as it is printed, with the blank"
+
+
+UNSAVED = "You were logged out; what you just sent was not saved"
+
+
+def test_who_was_logged_out_in_mid_form_is_told_and_led_back(house: House) -> None:
+    page = url("episodes/<uuid:episode_id>/demographics/", house.mine.public_id)
+    answer = client().post(page, {"phone": "555"}, headers={"Referer": f"http://testserver{page}?x=1"}, follow=True)
+    assert UNSAVED in page_words(answer)
+    assert f'name="next" value="{page}?x=1"' in answer.content.decode()
+    posted_only = url("episodes/<uuid:episode_id>/plan/refresh/", house.mine.public_id)
+    plan = url("episodes/<uuid:episode_id>/plan/", house.mine.public_id)
+    answer = client().post(posted_only, headers={"Referer": f"http://testserver{plan}"})
+    assert answer["Location"] == f"{LOGIN}?{urlencode({'next': plan, 'unsaved': 1})}"
+    elsewhere = client().post(page, headers={"Referer": "https://evil.example/page"})
+    assert elsewhere["Location"] == f"{LOGIN}?{urlencode({'next': page, 'unsaved': 1})}"
+    for leaving in ("/accounts/logout/", "/admin/logout/"):
+        assert UNSAVED not in page_words(client().post(leaving, follow=True))
+    assert UNSAVED not in page_words(client().get(page, follow=True))
+    browser = client()
+    assert browser.post(LOGIN, {"login": "nurse", "password": PASSWORD, "next": page})["Location"] == page
+
+
+def test_a_form_from_before_the_log_in_has_its_own_page(house: House) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    page = url("episodes/<uuid:episode_id>/demographics/", house.mine.public_id)
+    answer = strict.post(page, {"phone": "555"}, headers={"Referer": f"http://testserver{page}"})
+    assert answer.status_code == 403 and UNSAVED in page_words(answer)
+    assert f'href="{LOGIN}?{urlencode({"next": page, "unsaved": 1}).replace("&", "&amp;")}"' in answer.content.decode()
+    strict.force_login(house.staff["nurse"])
+    answer = strict.post(page, {"phone": "555"}, headers={"Referer": f"http://testserver{page}"})
+    assert answer.status_code == 403 and "what you just sent was not saved" in page_words(answer)
+    assert f'href="{page}"' in answer.content.decode()
+    assert f'href="{LOGIN}"' in Client(enforce_csrf_checks=True).post(LOGIN, {"login": "nurse"}).content.decode()
+
+
+def test_what_is_out_of_reach_is_not_unkind(house: House) -> None:
+    answer = log_in(house.staff["nurse"]).get(url("episodes/<uuid:episode_id>/chart/", house.other.public_id))
+    assert answer.status_code == 404
+    assert "Nothing was found here It may not exist, or it is not on your caseload." in page_words(answer)
