@@ -27,6 +27,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # The control socket lies in the home folder, where two trials would take it from each other.
 SERVER = [
     "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60", "--log-level", "warning", "--no-control-socket",
+    "--preload",  # Django comes up once, and not in each worker
 ]  # fmt: skip
 
 
@@ -79,9 +80,8 @@ def _serve(port: int, *, demo: bool) -> None:
     os.environ["STEADY_DEMO"] = str(int(demo))
     # Two trials of one checkout may begin together.
     with database.locked(database.home() / "set-up.lock"):
-        _manage("Bringing tables, questionnaires and static files up to date ...", "set_up")
-        if demo:
-            _manage("Loading the demo clinic ...", "load_demo", shown=True)
+        _say("Bringing tables, questionnaires and static files up to date ...")
+        _say(_manage("set_up"))
     command = [sys.executable, "-m", "gunicorn", "clinic.wsgi", "--bind", f"{HOST}:{port}", *SERVER]
     server = subprocess.Popen(command, preexec_fn=_end_with_parent)
     try:
@@ -123,17 +123,13 @@ def _secret_key() -> str:
     return file.read_text()
 
 
-def _manage(saying: str, *arguments: str, shown: bool = False) -> None:
-    """One management command in a process of its own; what it says is shown when it fails."""
-    _say(saying)
-    command = [sys.executable, str(database.CHECKOUT / "manage.py"), *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+def _manage(command: str) -> str:
+    """What one management command says, in a process of its own."""
+    arguments = [sys.executable, str(database.CHECKOUT / "manage.py"), command]
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
-        if database.is_disk_full(done.stdout):
-            raise TrialProblem(database.DISK_FULL)
-        raise TrialProblem(f"`manage.py {arguments[0]}` failed:\n{done.stdout}")
-    if shown:
-        _say(done.stdout.rstrip())
+        raise TrialProblem(database.DISK_FULL if database.is_disk_full(done.stdout) else f"`manage.py {command}` failed:\n{done.stdout}")
+    return done.stdout.rstrip()
 
 
 def _wait_until_ready(server: subprocess.Popen, port: int) -> None:

@@ -1,6 +1,11 @@
-"""Bring tables, questionnaires and static files up to date: migrate, load_content and collectstatic in one process, as the owner."""
+"""Bring tables, questionnaires and static files up to date, and load the demo where it is asked for.
+
+migrate, load_content, collectstatic and load_demo in one process: Django takes longer to come up than each of them to find nothing to do.
+"""
 
 import hashlib
+import os
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +13,10 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.db import connections
 
 from clinic import database
+from clinic.settings import _database
 
 
 class Command(BaseCommand):
@@ -17,9 +24,20 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, stderr=self.stderr)
-        call_command("load_content", verbosity=0, stdout=self.stdout)
+        call_command("load_content", verbosity=0, stdout=StringIO())
         if settings.STEADY_ENV != "test":
             _collect(Path(settings.STATIC_ROOT))
+        if settings.DEMO:
+            _go_on_as_web()
+            call_command("load_demo", stdout=self.stdout)
+
+
+def _go_on_as_web() -> None:
+    """The demo is entered as people enter it: by the web role, behind the walls that were just raised."""
+    del os.environ["STEADY_DATABASE_ROLE"]
+    for connection in connections.all():
+        connection.close()
+        connection.settings_dict.update({name: _database()[name] for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME", "OPTIONS")})
 
 
 def _collect(root: Path) -> None:
