@@ -1,6 +1,7 @@
 """Configuration of the ground floor in Django admin: users, roles, programs. No clinical model is ever registered."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 # Imported so that they have registered their models by now, which are then taken out again.
 import allauth.account.admin
@@ -11,9 +12,14 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
 
-from clinic.forms import clean_as_text
+from clinic.forms import clean_as_text, name_open_choice
 from clinic.models import Membership, Program, User
 from clinic.permissions import may, recently_confirmed
 
@@ -23,17 +29,31 @@ admin.site.index_title = "Configuration"
 admin.site.unregister([Group, Authenticator, EmailAddress])
 
 
-class Guarded(admin.ModelAdmin):
-    """A page of the admin that asks the access table, not Django's permissions: `view_action` to look, `edit_action` to change."""
+def confirmation(following: str) -> str:
+    """The address that asks to confirm who it is, and leads on to `following`."""
+    return f"{reverse('account_reauthenticate')}?{urlencode({'next': following})}"
 
-    view_action: str = ""
-    edit_action: str = ""
+
+class PlainFields(admin.options.BaseModelAdmin):
+    """Text is cleaned the one way, and an open choice says so."""
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None:
             clean_as_text(field)
+            name_open_choice(field)
         return field
+
+
+class Guarded(PlainFields, admin.ModelAdmin):
+    """A page of the admin that asks the access table, not Django's permissions: `view_action` to look, `edit_action` to change."""
+
+    view_action: str = ""
+    edit_action: str = ""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title} | (extra_context or {}))
 
     def _may(self, request: HttpRequest, action: str) -> bool:
         return bool(action) and may(request.user, action)  # type: ignore[arg-type]
@@ -54,31 +74,51 @@ class Guarded(admin.ModelAdmin):
         return False
 
 
+class NotConfirmed(forms.BaseModelForm):
+    """A form that was sent too late: nothing of it is saved, and all of it is shown again."""
+
+    def clean(self) -> Any:
+        values = super().clean()
+        sentence = format_html(
+            "Not saved yet: more than 5 minutes have passed since you confirmed that it is you. "
+            'What you typed is still here (all but passwords): <a href="{}" target="_blank">confirm in a new tab</a>, '
+            "come back and save again.",
+            confirmation(reverse("admin:index")),
+        )
+        self.add_error(None, sentence)
+        return values
+
+
 class StepUp(Guarded):
-    """Changes need an identity re-confirmed in the last five minutes; until then the page is read-only and says why."""
+    """Changes need an identity re-confirmed in the last five minutes: opening a form asks for it, and a form sent later is kept."""
 
-    def _fresh(self, request: HttpRequest) -> bool:
-        return recently_confirmed(request)
+    def _asks(self, request: HttpRequest) -> bool:
+        return self._may(request, self.edit_action) and not recently_confirmed(request)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and self._fresh(request)
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        if request.method != "POST" and self._asks(request):
+            return redirect(confirmation(request.get_full_path()))
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_add_permission(request, obj) and self._fresh(request)
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return type(form.__name__, (NotConfirmed, form), {}) if request.method == "POST" and self._asks(request) else form
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        if self._may(request, self.edit_action) and not self._fresh(request):
-            messages.info(request, "Read-only: confirm that it is you (top right, “Confirm identity”) to make changes for 5 minutes.")
-        return super().changelist_view(request, extra_context)
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        if self._asks(request):  # NotConfirmed is never valid, so nobody comes here; a wall behind the wall
+            raise PermissionDenied
+        return super().save_form(request, form, change)
 
 
-class MembershipInline(admin.TabularInline):
+class MembershipInline(PlainFields, admin.TabularInline):
     model = Membership
     extra = 0
 
     def _held(self, request: HttpRequest, obj: Any) -> bool:
         own = obj is not None and obj.pk == request.user.pk
-        return may(request.user, "user.edit") and recently_confirmed(request) and not own  # type: ignore[arg-type]
+        return may(request.user, "user.edit") and not own  # type: ignore[arg-type]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return True
@@ -108,6 +148,13 @@ class StaffAdmin(StepUp, UserAdmin):
     )
     readonly_fields = ("last_login",)
 
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        if not self._asks(request):
+            return super().user_change_password(request, id, form_url)
+        if request.method == "POST":
+            messages.warning(request, "The password was not set: more than 5 minutes had passed. Please type it again.")
+        return redirect(confirmation(request.get_full_path()))
+
 
 class ProgramForm(forms.ModelForm):
     """On duty can be whoever has a role in the program; a new program gets its people first."""
@@ -125,5 +172,7 @@ class ProgramAdmin(Guarded):
     form = ProgramForm
     view_action, edit_action = "formulary.edit", "formulary.edit"
     list_display = ("name", "initial_plan_days", "review_days", "certifying_role", "active")
-    filter_horizontal = ("duty_team",)
     readonly_fields = ("public_id",)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().formfield_for_manytomany(db_field, request, **kwargs | {"widget": forms.CheckboxSelectMultiple})

@@ -9,6 +9,7 @@ from crispy_forms.layout import HTML, Column, Fieldset, Layout, Row
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db.models.fields import BLANK_CHOICE_DASH
 from django.utils import timezone
 
 from clinic.cleaning import Unclean, clean_text
@@ -41,16 +42,23 @@ def clean_as_text(field: forms.Field) -> None:
     field.to_python = to_python  # type: ignore[method-assign]
 
 
+def name_open_choice(field: forms.Field) -> None:
+    """A menu in which nothing is chosen yet says so; an empty choice with a name of its own keeps it."""
+    if isinstance(field, forms.ModelChoiceField):
+        field.empty_label = "Choose" if field.empty_label else field.empty_label
+    elif isinstance(field, forms.ChoiceField):
+        dashes = BLANK_CHOICE_DASH[0]
+        field.choices = [("", "Choose") if choice == dashes else choice for choice in list(field.choices)]  # type: ignore[arg-type]
+
+
 class Careful(forms.BaseForm):
-    """Every text cleaned the one way (clinic/cleaning.py); what is missing said without blame; an open choice says so."""
+    """Every text cleaned the one way (clinic/cleaning.py); an open choice says so. Other words: clinic/locale."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             clean_as_text(field)
-            field.error_messages["required"] = "Not filled in yet."
-            if isinstance(field, forms.TypedChoiceField) and field.choices and field.choices[0][0] == "":  # type: ignore[index]
-                field.choices = [("", "Choose"), *list(field.choices)[1:]]  # type: ignore[arg-type]
+            name_open_choice(field)
 
 
 def _columns(*names: str) -> Row:

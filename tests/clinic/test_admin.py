@@ -1,6 +1,8 @@
 """The administration of the ground floor: what is in it, who may change it when, and that nobody promotes themselves."""
 
+import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib import admin
@@ -112,8 +114,47 @@ def test_without_a_fresh_confirmation_nothing_changes(house: House, administrato
     for address, form in posts(house):
         assert client.post(address, form).status_code in (200, 302, 403), address
         assert state() == before, address
-    page = client.get(USERS, follow=True).content.decode()
-    assert "Read-only: confirm that it is you" in page
+
+
+def test_a_form_asks_who_it_is_before_it_is_filled_in(house: House, administrator: User) -> None:
+    client, nurse = client_of(administrator), house.staff["nurse"]
+    assert client.get(USERS).status_code == 200, "the list itself may be read"
+    for address in (f"{USERS}add/", f"{USERS}{nurse.pk}/change/", f"{USERS}{nurse.pk}/password/", f"{USERS}add/?_popup=1"):
+        asked = client.get(address)
+        assert asked["Location"] == f"/accounts/reauthenticate/?{urlencode({'next': address})}"
+    confirmed = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": f"{USERS}add/"})
+    assert confirmed["Location"] == f"{USERS}add/" and client.get(f"{USERS}add/").status_code == 200
+
+
+def test_the_link_to_confirm_is_where_it_is_looked_for(house: House, administrator: User) -> None:
+    page = client_of(administrator).get(f"{USERS}?discipline=nurse").content.decode()
+    assert f'href="/accounts/reauthenticate/?{urlencode({"next": USERS + "?discipline=nurse"})}">Confirm identity' in page
+
+
+def test_a_form_that_is_sent_too_late_keeps_what_was_typed(house: House, administrator: User) -> None:
+    client, nurse, before = client_of(administrator), house.staff["nurse"], state()
+    late = client.post(f"{USERS}add/", NEW_PERSON | {"username": "typed.with.care"})
+    page = late.content.decode()
+    assert late.status_code == 200 and "Not saved yet: more than 5 minutes" in page and 'value="typed.with.care"' in page
+    assert 'href="/accounts/reauthenticate/?next=%2Fadmin%2F" target="_blank"' in page and PASSWORD not in page
+    page = client.post(f"{USERS}{nurse.pk}/change/", granting(nurse, house.program, "supervisor")).content.decode()
+    assert "Not saved yet" in page and '<option value="supervisor" selected>' in page
+    password = client.post(f"{USERS}{nurse.pk}/password/", posts(house)[3][1], follow=True)
+    assert "The password was not set" in password.content.decode()
+    assert PASSWORD not in str(dict(client.session)) and "a new quiet river" not in str(dict(client.session))
+    assert state() == before
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert client.post(f"{USERS}add/", NEW_PERSON | {"username": "typed.with.care"}).status_code == 302
+
+
+def test_the_administration_speaks_with_our_own_words(house: House, administrator: User) -> None:
+    client = logged_in(administrator)
+    pages = [client.get(address) for address in ("/admin/", USERS, f"{USERS}add/", f"{USERS}{house.staff['nurse'].pk}/change/")]
+    pages.append(client.post(f"{USERS}add/", {}))
+    for page in pages:
+        text = page.content.decode()
+        assert not re.search("Recent actions|------|Select user|field is required|Please correct the error|Designates|View site", text)
+    assert "<h1>Users</h1>" in pages[1].content.decode()
 
 
 @pytest.mark.parametrize("role", ["nurse", "supervisor", "privacy_auditor", "content_editor"])
