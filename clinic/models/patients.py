@@ -2,15 +2,17 @@
 
 import datetime
 import uuid
-from typing import Self
+from typing import Any, Self
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
-from django.db.models import F, Func, Q
-from django.db.models.functions import Lower
+from django.db.models import F, Q, Transform
+from django.db.models.functions import Lower, NullIf
 from django.utils import timezone
 
 from clinic import workflow
 from clinic.models.people import Program, User
+from clinic.names import one_slip_from, record_number
 from clinic.permissions import scope
 
 
@@ -34,29 +36,59 @@ class ClinicalModel(models.Model):
         abstract = True
 
 
-class DoubleMetaphone(Func):
-    """How a name sounds (Philips 2000), through PostgreSQL's fuzzystrmatch."""
+class DoubleMetaphone(Transform):
+    """How a name sounds (Philips 2000), through PostgreSQL's fuzzystrmatch: `legal_last_name__sound`. Empty without Latin letters."""
 
     function = "dmetaphone"
+    lookup_name = "sound"
     output_field = models.CharField()
+
+
+models.CharField.register_lookup(DoubleMetaphone)
+models.CharField.register_lookup(Lower)
+WORDS = 4  # of a search; more narrow nothing down
+NAMES = ("legal_last_name", "legal_first_name", "preferred_name")
+
+
+def _sound(name: str) -> NullIf:
+    """What a name must sound like; a name without a sound is like no other."""
+    return NullIf(DoubleMetaphone(models.Value(name)), models.Value(""))
+
+
+def _any_name(lookup: str, value: Any, prefix: str) -> Q:
+    """True when one of the patient's names answers to it."""
+    return Q(*[(f"{prefix}{name}__{lookup}", value) for name in NAMES], _connector=Q.OR)
+
+
+def _begins(text: str, prefix: str = "") -> Q:
+    """Each word begins a name of the patient, in any order."""
+    words = text.lower().split()[:WORDS]
+    return Q(*[_any_name("lower__startswith", word, prefix) for word in words])
+
+
+def _alike(word: str) -> Q:
+    """A name begins with the word, sounds like it, or is one slip of the fingers away."""
+    begins = _any_name("lower__startswith", word, "")
+    if len(word) < 3:
+        return begins
+    return begins | _any_name("sound", _sound(word), "") | _any_name("lower__in", one_slip_from(word), "")
 
 
 class PatientQuerySet(ClinicalQuerySet):
     def visible_to(self, user: User, action: str, *, full: bool = False) -> Self:
         return self.filter(scope(user, action, full=full, patient="id"))
 
+    def named(self, text: str) -> Self:
+        """Whose names begin with, sound like or are one slip of the fingers away from each word, in any order: every way has its index."""
+        return self.filter(*[_alike(word) for word in text.lower().split()[:WORDS]])
+
     def sounding_like(self, *, program: Program, last_name: str, birth_date: datetime.date) -> Self:
         """Possible duplicates in the program: a like-sounding last name, born within a year or on a swapped day and month."""
         near = Q(birth_date__range=(birth_date - datetime.timedelta(366), birth_date + datetime.timedelta(366)))
         same_day = Q(birth_date__day=birth_date.day, birth_date__month=birth_date.month)
         swapped = Q(birth_date__year=birth_date.year, birth_date__day=birth_date.month, birth_date__month=birth_date.day)
-        sounds = DoubleMetaphone(models.Value(last_name))
-        return (
-            self.filter(program=program)
-            .annotate(sound=DoubleMetaphone(F("legal_last_name")))
-            .filter(near | same_day | swapped, sound=sounds)
-            .order_by("legal_last_name", "legal_first_name")[:10]
-        )
+        alike = Q(legal_last_name__sound=_sound(last_name)) | Q(legal_last_name__lower=last_name.lower())
+        return self.filter(near | same_day | swapped, alike, program=program).order_by("legal_last_name", "legal_first_name")[:10]
 
 
 class Patient(models.Model):
@@ -111,7 +143,8 @@ class Patient(models.Model):
     class Meta:
         indexes = [
             models.Index("program", DoubleMetaphone(F("legal_last_name")), name="patient_last_name_sound"),
-            models.Index(Lower("legal_last_name"), Lower("legal_first_name"), name="patient_name"),
+            *[models.Index(OpClass(Lower(column), "text_pattern_ops"), name=f"{column[:15]}_begins") for column in NAMES],
+            *[models.Index(DoubleMetaphone(F(column)), name=f"{column[:15]}_sound") for column in NAMES],
         ]
 
     def __str__(self) -> str:
@@ -145,6 +178,15 @@ class EpisodeQuerySet(ClinicalQuerySet):
             .select_related("patient", "program")
             .order_by("-acuity", F("next_due_at").asc(nulls_last=True), "-opened_at", "-id")
         )
+
+
+    def looked_for(self, text: str) -> Self:
+        """Of the patient with this record number, or with these names; `alike` where a name is only like what was looked for."""
+        if number := record_number(text):
+            return self.filter(patient__record_number=number).annotate(alike=models.Value(False))
+        alike = ~models.ExpressionWrapper(_begins(text, "patient__"), output_field=models.BooleanField())
+        found = self.filter(patient__in=Patient.objects.named(text)).annotate(alike=alike)
+        return found.order_by("alike", "patient__legal_last_name", "patient__legal_first_name", "-opened_at")
 
 
 class Episode(ClinicalModel):

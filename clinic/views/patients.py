@@ -5,7 +5,6 @@ import uuid
 from typing import NamedTuple
 
 from django.contrib import messages
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.formats import date_format
@@ -94,17 +93,9 @@ def _with_door(user: User, episodes: list[Episode]) -> list[tuple[Episode, str]]
 
 
 def _find(request: HttpRequest, text: str) -> list[Episode]:
-    """Episodes whose patient's record number is, or whose names begin with, what was typed."""
-    names = Q()
-    for word in text.split()[:4]:
-        names &= (
-            Q(patient__legal_last_name__istartswith=word)
-            | Q(patient__legal_first_name__istartswith=word)
-            | Q(patient__preferred_name__istartswith=word)
-        )
+    """At most one more than is shown, so that the page can say that there are more."""
     episodes = Episode.objects.visible_to(request.user, "patient.search")  # type: ignore[arg-type]
-    match = episodes.filter(names | Q(patient__record_number__iexact=text)).select_related("patient", "program")
-    return list(match.order_by("patient__legal_last_name", "patient__legal_first_name", "-opened_at")[: RESULTS + 1])
+    return list(episodes.looked_for(text).select_related("patient", "program")[: RESULTS + 1])
 
 
 @requires("patient.edit")

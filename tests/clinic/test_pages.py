@@ -261,6 +261,47 @@ def test_a_name_in_the_address_is_no_search(house: House, query: str) -> None:
     assert 'method="get"' not in html
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["haloran", "HALLORAN", "hallorna", "halloram", "hallran", "hal", "bri hal", "Halloran Brigid", "haloran brigit", "biddy", "Biddie"],
+)
+def test_a_name_is_found_as_it_is_heard_mistyped_or_turned_round(house: House, typed: str) -> None:
+    make_episode(house.staff["intake"], house.program, last_name="Halloran", first_name="Brigid", preferred_name="Biddy")
+    page = words(client_of(house.staff["intake"]).post("/patients/", {"q": typed}).content.decode())
+    assert "Biddy Halloran" in page and "canary" not in page
+
+
+@pytest.mark.parametrize("typed", ["halloway", "xyz", "brigid rivera", "ha1", "--", "Ольга"])
+def test_what_is_no_name_of_anybody_finds_nobody(house: House, typed: str) -> None:
+    make_episode(house.staff["intake"], house.program, last_name="Halloran", first_name="Brigid", preferred_name="Biddy")
+    assert "Nobody found" in words(client_of(house.staff["intake"]).post("/patients/", {"q": typed}).content.decode())
+
+
+def test_who_is_meant_stands_above_who_is_like_it(house: House) -> None:
+    for name in ("Haloran", "Halloran"):
+        make_episode(house.staff["intake"], house.program, last_name=name)
+    page = words(client_of(house.staff["intake"]).post("/patients/", {"q": "halloran"}).content.decode())
+    assert page.index("Halloran") < page.index("Haloran") < page.index("Sounds alike")
+    assert page.count("Sounds alike") == 1
+
+
+def test_a_record_number_needs_neither_its_letter_nor_its_zeros(house: House) -> None:
+    number = house.mine.patient.record_number
+    for typed in (number, number.lower(), number[1:], number[1:].lstrip("0"), "R" + number[1:].lstrip("0"), f"{number[0]} {number[1:]}"):
+        page = words(client_of(house.staff["intake"]).post("/patients/", {"q": typed}).content.decode())
+        assert "Minecanary" in page and "Othercanary" not in page, typed
+
+
+def test_every_way_to_find_a_name_has_its_index(house: House) -> None:
+    """Without sequential scans to fall back on, one arm without an index would still be one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = Patient.objects.named("haloran").explain()
+    assert "Seq Scan" not in plan and "Index Scan" in plan, plan
+    for name in ("legal_last_name", "legal_first_nam", "preferred_name"):
+        assert {f"{name}_begins", f"{name}_sound"} <= set(re.findall(r"\w+", plan)), plan
+
+
 # Person and contact
 
 
