@@ -19,12 +19,15 @@ from clinic.permissions import grant
 OLDEST = 120  # years
 
 
-def _helper(*fields: Any) -> FormHelper:
-    """A form without its own <form> tag: the page writes the tag, so that keys and buttons stay visible there."""
-    helper = FormHelper()
-    helper.form_tag = False
-    helper.layout = Layout(*fields)
-    return helper
+def _lay_out(form: Any, *fields: Any) -> None:
+    """A form without its own <form> tag: the page writes the tag, so that keys and buttons stay visible there.
+
+    What needs a look is listed in the order of the page, whatever the order in which the fields were written down.
+    """
+    form.helper = FormHelper()
+    form.helper.form_tag = False
+    form.helper.layout = Layout(*fields)
+    form.order_fields([pointer.name for pointer in form.helper.layout.get_field_names()])
 
 
 def clean_as_text(field: forms.Field) -> None:
@@ -122,7 +125,7 @@ class PatientForm(Careful, forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.helper = _helper(*DEMOGRAPHICS)
+        _lay_out(self, *DEMOGRAPHICS)
 
     def clean_birth_date(self) -> datetime.date:
         day: datetime.date = self.cleaned_data["birth_date"]
@@ -155,7 +158,8 @@ class RegistrationForm(PatientForm):
         held = grant(user, "patient.register")
         programs = Program.objects.filter(active=True, pk__in=held.programs | held.team_programs).order_by("name")
         self.fields["program"].queryset = programs  # type: ignore[attr-defined]
-        self.helper = _helper(
+        _lay_out(
+            self,
             "key",
             Fieldset("First contact", _columns("program", "referral_source"), "presenting_reason"),
             *DEMOGRAPHICS,
@@ -163,6 +167,12 @@ class RegistrationForm(PatientForm):
 
     def episode_values(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in ("referral_source", "presenting_reason")}
+
+    def ask_again(self) -> None:
+        """Whoever registers without an answer to the warning reads that one is waited for."""
+        self.fields = {"different_person": self.fields.pop("different_person"), **self.fields}  # it stands above the rest
+        if "asked" in self.data:
+            self.add_error("different_person", "Please compare with the people listed, then tick this, or open the record that is there.")
 
     def take_fresh_key(self) -> None:
         """Make the form, as it is shown again, one that registers somebody else when it is sent."""
@@ -194,7 +204,7 @@ class CareTeamForm(Careful, forms.Form):
         self.fields["user"].queryset = colleagues.exclude(pk__in=on_team).order_by("last_name", "first_name")  # type: ignore[attr-defined]
         self.fields["user"].label_from_instance = lambda user: f"{user} ({user.get_discipline_display()})"  # type: ignore[attr-defined]
         self.fields["user"].error_messages["invalid_choice"] = "This colleague is on the care team already, or has no role here any more."
-        self.helper = _helper("user")
+        _lay_out(self, "user")
 
 
 class SearchForm(Careful, forms.Form):
@@ -219,7 +229,8 @@ class FirstVisitForm(Careful, forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.helper = _helper(
+        _lay_out(
+            self,
             Fieldset("Program", "program_name"),
             Fieldset("Administrator", _columns("first_name", "last_name"), "email", "username", _columns("password", "password_again")),
         )

@@ -28,6 +28,7 @@ def register(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         duplicates = form.possible_duplicates()
         if duplicates:
+            form.ask_again()
             audit.read(request, *duplicates, reason="possible duplicates shown on registration")
         else:
             try:
@@ -35,7 +36,7 @@ def register(request: HttpRequest) -> HttpResponse:
             except actions.KeyUsed as key_used:
                 used = _used_for(request, key_used.earlier)
                 form.take_fresh_key()
-    status = 422 if form.errors else CONFLICT if duplicates or used else 200
+    status = CONFLICT if duplicates or used else 422 if form.errors else 200
     context = {"form": form, "duplicates": _with_chart(request, duplicates), "used": used}
     return render(request, "clinic/register.html", context, status=status)
 
