@@ -212,6 +212,44 @@ def test_a_possible_duplicate_asks_and_the_answer_goes_on(house: House) -> None:
     assert Patient.objects.filter(legal_last_name="Rivera").count() == 1
 
 
+def test_registering_again_without_the_tick_says_what_is_waited_for(house: House) -> None:
+    make_episode(house.staff["intake"], house.program, last_name="Ryvera")
+    client = client_of(house.staff["intake"])
+    form = {**REGISTRATION, "program": str(house.program.pk), "key": str(uuid.uuid4())}
+    sentence = "Please compare with the people listed, then tick this"
+    first = client.post("/patients/register/", form).content.decode()
+    assert 'name="asked"' in first and sentence not in first
+    again = client.post("/patients/register/", form | {"asked": "1"})
+    html = again.content.decode()
+    assert again.status_code == 409 and words(html).count(sentence) == 2, "above, with a link, and beside the tick"
+    assert '<a href="#id_different_person">' in html and "Ryvera" in words(html) and 'value="Rivera"' in html
+    assert client.post("/patients/register/", form | {"asked": "1", "different_person": "on"}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("name", "born", "warns"),
+    [
+        ("Haloran", "1990-02-03", True), ("Halloran", "1991-01-30", True), ("haloran", "1990-03-02", True),
+        ("Haloran", "1970-02-03", True), ("Haloran", "1970-02-04", False), ("Hanson", "1990-02-03", False), ("Ольгина", "1990-02-03", False),
+    ],
+)  # fmt: skip
+def test_who_sounds_like_somebody_born_close_by_is_asked_about(house: House, name: str, born: str, warns: bool) -> None:
+    make_episode(house.staff["intake"], house.program, last_name="Halloran")
+    make_episode(house.staff["intake"], house.program, last_name="Иванов")
+    form = {**REGISTRATION, "program": str(house.program.pk), "key": str(uuid.uuid4()), "legal_last_name": name, "birth_date": born}
+    response = client_of(house.staff["intake"]).post("/patients/register/", form)
+    assert response.status_code == (409 if warns else 302)
+
+
+def test_what_needs_a_look_is_listed_in_the_order_of_the_page(house: House) -> None:
+    html = client_of(house.staff["intake"]).post("/patients/register/", {"asked": ""}).content.decode()
+    summary, _, rest = html.partition("data-error-summary")[2].partition("</ul>")
+    listed = re.findall(r'href="#(id_\w+)"', summary)
+    shown = re.findall(r'(?:select|textarea|input)[^>]* id="(id_\w+)"', rest)
+    assert "id_presenting_reason" in listed and "id_birth_date" in listed
+    assert listed == [name for name in shown if name in listed]
+
+
 def test_an_incomplete_registration_links_each_field_and_keeps_the_rest(house: House) -> None:
     response = client_of(house.staff["intake"]).post(
         "/patients/register/", {**REGISTRATION, "program": str(house.program.pk), "key": str(uuid.uuid4()), "birth_date": "2999-01-01"}
@@ -372,11 +410,25 @@ def test_somebody_joins_the_care_team_and_leaves_it(house: House) -> None:
     assert again.status_code == 422
     assert "on the care team already" in words(again.content.decode())
     member = CareTeamMember.objects.get(episode=house.mine, user=intake, ended_at=None)
+    asked = words(supervisor.post(address, {"leave": member.pk}).content.decode())
+    assert "Remove Intake Tester from the care team?" in asked and "Cancel" in asked
+    assert "Nobody else is on the team" not in asked
+    assert CareTeamMember.objects.get(pk=member.pk).ended_at is None, "one press only asks"
     for _ in range(2):
-        page = words(supervisor.post(address, {"leave": member.pk}, follow=True).content.decode())
+        page = words(supervisor.post(address, {"leave": member.pk, "sure": "1"}, follow=True).content.decode())
+        assert "You removed Intake Tester from the care team." in page
     assert "Earlier" in page
     assert page.index("Earlier") < page.index("Intake Tester, X")
     assert CareTeamMember.objects.get(pk=member.pk).ended_by == house.staff["supervisor"]
+
+
+def test_nobody_removes_themselves_without_reading_what_follows(house: House) -> None:
+    manager, address = client_of(house.staff["case_manager"]), page_of("care_team", house.mine)
+    own = CareTeamMember.objects.get(episode=house.mine, user=house.staff["case_manager"])
+    asked = words(manager.post(address, {"leave": own.pk}).content.decode())
+    assert "Remove yourself from the care team?" in asked and "no longer find this person on your caseload" in asked
+    assert "You removed yourself" in words(manager.post(address, {"leave": own.pk, "sure": "1"}, follow=True).content.decode())
+    assert CareTeamMember.objects.get(pk=own.pk).ended_by == house.staff["case_manager"]
 
 
 @pytest.mark.parametrize("which", ["0", "x", "٣", "9" * 30, ""])
