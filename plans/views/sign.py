@@ -5,6 +5,7 @@ import uuid
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET
 
 from clinic import actions as clinic_actions
 from clinic.models import Disclosure, Episode, User
@@ -119,6 +120,7 @@ def _status(signed: SignedPlan) -> str:
 
 
 @requires("disclosure.export")
+@require_GET
 def plan_pdf(request: HttpRequest, episode_id: uuid.UUID, number: int, copy: str) -> HttpResponse:
     """The printed plan. Whatever leaves the screen is written into the log of disclosures."""
     episode = open_episode(request, episode_id)

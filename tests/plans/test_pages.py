@@ -431,6 +431,15 @@ def test_a_printed_plan_is_logged_as_a_disclosure_with_its_basis(house: House, k
     assert not [word for word in ("canary", "Ana", house.mine.patient.record_number) if word in response["Content-Disposition"]]
 
 
+def test_asking_about_a_print_is_no_print(house: House) -> None:
+    plan = whole(house)
+    sign(house.staff["prescriber"], plan)
+    client = logged_in(house.staff["prescriber"])
+    for method in ("head", "options", "put", "post", "delete", "trace"):
+        assert getattr(client, method)(at("plan_pdf", house.mine, number=1, copy="clinic")).status_code == 405
+    assert not Disclosure.objects.exists()
+
+
 def test_a_plan_is_printed_only_by_those_who_may_and_only_after_confirming(house: House) -> None:
     sign(house.staff["prescriber"], whole(house))
     address = at("plan_pdf", house.mine, number=1, copy="clinic")
