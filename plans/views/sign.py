@@ -3,9 +3,8 @@
 import uuid
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET
 
 from clinic import actions as clinic_actions
 from clinic.models import Disclosure, Episode, User
@@ -120,13 +119,14 @@ def _status(signed: SignedPlan) -> str:
 
 
 @requires("disclosure.export")
-@require_GET
 def plan_pdf(request: HttpRequest, episode_id: uuid.UUID, number: int, copy: str) -> HttpResponse:
     """The printed plan. Whatever leaves the screen is written into the log of disclosures."""
     episode = open_episode(request, episode_id)
     signed = get_object_or_404(SignedPlan, episode=episode, number=number)
     if copy not in COPIES:
         raise Http404
+    if request.method != "GET":  # what only asks about the print has printed nothing
+        return HttpResponseNotAllowed(["GET"])
     signatures = [
         {"name": row.name, "credential": row.credential, "discipline": row.discipline, "meaning": row.meaning, "at": row.at}
         for row in signed.signatures.order_by("at")
