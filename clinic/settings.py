@@ -87,6 +87,8 @@ def _database() -> dict:
     options["options"] = f"{options.get('options', '')} {flags}".strip()
     # Values travel apart from the statement, so that a statement in the server's log holds none.
     options["server_side_binding"] = True
+    if not as_owner:
+        config["ENGINE"] = "clinic.postgres"
     config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
     return config
 

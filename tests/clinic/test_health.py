@@ -11,8 +11,9 @@ from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from django.http import HttpResponse
 from django.test import Client
 
-from clinic import audit, health
+from clinic import audit, health, settings
 from clinic.models import AccessEvent, Patient
+from clinic.postgres import base
 from tests import databases
 from tests.clinic.test_access import logged_in
 from tests.clinic.test_pages import REGISTRATION, page_of
@@ -127,6 +128,51 @@ def test_a_connection_that_ends_in_mid_request(house: House, monkeypatch: pytest
         check_unavailable(when, client.get("/caseload/"))
     monkeypatch.setattr(audit, "record", stock)
     assert client.get("/caseload/").status_code == 200
+
+
+def test_a_lock_that_is_held_ends_in_a_sentence(house: House) -> None:
+    """The web role's own limit, shortened here: the server gives up, and the connection serves on."""
+    client = logged_in(house.staff["nurse"])
+    with connection.cursor() as cursor:
+        limits = {name: cursor.execute(f"SHOW {name}").fetchone()[0] for name in settings.WEB_TIMEOUTS}
+        assert limits == {"lock_timeout": "5s", "statement_timeout": "15s", "idle_in_transaction_session_timeout": "1min"}
+        cursor.execute("SET lock_timeout = '100ms'")
+    with databases.admin(databases.NAME) as admin, admin.transaction():
+        admin.execute("LOCK TABLE clinic_episode")
+        check_unavailable("locked", client.get("/caseload/"))
+    assert client.get("/caseload/").status_code == 200
+
+
+def test_a_server_that_says_nothing_ends_in_a_sentence(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's limit but the driver's holds then. The connection is given up, and the next request makes another."""
+    client = logged_in(house.staff["nurse"])
+    with databases.admin(databases.NAME) as admin, admin.transaction():
+        admin.execute("LOCK TABLE clinic_episode")
+        monkeypatch.setattr(base, "ANSWER_SECONDS", 0.3)
+        check_unavailable("silent", client.get("/caseload/"))
+        monkeypatch.undo()
+    assert client.get("/caseload/").status_code == 200
+
+
+def test_ready_does_not_wait_for_a_server_that_says_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "READY_SECONDS", 0.1)
+    with databases.admin(databases.NAME) as admin, admin.transaction():
+        admin.execute("LOCK TABLE django_migrations")
+        answer = Client().get("/readyz")
+    assert answer.status_code == 503 and answer.json()["problems"] == health.NO_ANSWER
+
+
+def test_a_counter_that_cannot_be_kept_is_no_attempt_too_many(house: House) -> None:
+    """A right password on a full disk got 429: whoever wrote the counter was told that it was taken."""
+    full = (
+        "CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'full' USING ERRCODE = 'disk_full'; END $$;"
+        "CREATE TRIGGER no_space BEFORE INSERT OR UPDATE ON clinic_cache EXECUTE FUNCTION no_space()",
+        "DROP FUNCTION no_space() CASCADE",
+    )
+    client = Client(raise_request_exception=False)
+    with statements(full):
+        check_unavailable("logging in", client.post("/accounts/login/", {"login": "nurse", "password": PASSWORD}))
+    assert client.post("/accounts/login/", {"login": "nurse", "password": PASSWORD}).status_code == 302
 
 
 NO_ACCESS = "ALTER TABLE clinic_accessevent"
