@@ -96,6 +96,12 @@ def may(user: "User", action: str) -> bool:
     return action == OWN_ACCOUNT or grant(user, action).any
 
 
+def reaches(user: "User", action: str, program_id: int, *, on_team: bool, full: bool = False) -> bool:
+    """`scope` for one row that was read already and of which it is known whether the user is on its care team. Own rows do not count."""
+    held = grant(user, action, full=full)
+    return held.everywhere or program_id in held.programs or (on_team and program_id in held.team_programs)
+
+
 def scope(
     user: "User", action: str, *, full: bool = False, patient: str = "patient_id", program: str = "program_id", author: str = ""
 ) -> Q:

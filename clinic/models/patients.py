@@ -171,10 +171,15 @@ class Patient(models.Model):
 
 class EpisodeQuerySet(ClinicalQuerySet):
     def caseload(self, user: User) -> Self:
-        """Open episodes in this user's reach, most acute first, then what is due soonest: the front door, one query."""
+        """Open episodes in this user's reach, most acute first, then what is due soonest: the front door, one query.
+
+        `on_team` says whether the user is on the care team, which decides what they may do here.
+        """
+        mine = CareTeamMember.objects.filter(user=user, ended_at=None, patient_id=models.OuterRef("patient_id"))
         return (
             self.visible_to(user, "chart.view")
             .exclude(stage=workflow.CLOSED)
+            .annotate(on_team=models.Exists(mine))
             .select_related("patient", "program")
             .order_by("-acuity", F("next_due_at").asc(nulls_last=True), "-opened_at", "-id")
         )

@@ -5,22 +5,54 @@ from typing import NamedTuple
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 
 from clinic import audit
 from clinic.models import Episode, User
-from clinic.permissions import may, requires
-from clinic.views.reach import within
+from clinic.permissions import may, reaches, requires, roles_in
 
 PAGE = 50
+ACUTE = Episode.Acuity.HIGH
+
+
+class Step(NamedTuple):
+    """Where a next step is done: the url name of its page, who may do it, and whom it waits for otherwise.
+
+    Whoever does it may act (`action`) and see all of what they act on (`sees`); a `role` does it alone.
+    """
+
+    page: str
+    action: str
+    sees: str
+    waits: str
+    role: str = ""
+
+
+# What later stages write into Episode.next_due_what. The pages are names only: this floor knows nothing of those above.
+STEPS = {
+    "Begin the intake": Step("intake", "intake.edit", "", "whoever does the intake"),
+    "Finish the intake": Step("intake", "intake.edit", "", "whoever does the intake"),
+    "Write the plan": Step("plan", "plan.edit", "plan.view", "whoever writes the plan"),
+    "Sign the plan": Step("sign", "plan.sign", "plan.view", "whoever signs the plan"),
+    "Review the plan": Step("plan", "plan.edit", "plan.view", "whoever writes the plan"),
+    "A prescriber signs the plan": Step("versions", "plan.finalise", "plan.view", "a prescriber", "prescriber"),
+    "A supervisor signs the plan": Step("versions", "plan.finalise", "plan.view", "a supervisor", "supervisor"),
+}
 
 
 class Line(NamedTuple):
-    """One line of the caseload. `full` is False where the user sees only the minimum fields of the chart."""
+    """One line of the caseload. `full` is False where the user sees only the minimum fields of the chart.
+
+    `url` is the page of the next step, or an empty string when it `waits` for somebody else; `urgent` when it should be done now.
+    """
 
     episode: Episode
     full: bool
     overdue: bool
+    url: str
+    waits: str
+    urgent: bool
 
 
 @login_not_required
@@ -39,16 +71,7 @@ def caseload(request: HttpRequest) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]
     episodes = list(Episode.objects.caseload(user)[: PAGE + 1])
     audit.read(request, *{episode.patient for episode in episodes[:PAGE]})
-    in_full = within(user, "chart.view", episodes[:PAGE], full=True)
-    today = timezone.localdate()
-    lines = [
-        Line(
-            episode,
-            full=episode.pk in in_full,
-            overdue=episode.next_due_at is not None and episode.next_due_at < today,
-        )
-        for episode in episodes[:PAGE]
-    ]
+    lines = [_line(user, episode) for episode in episodes[:PAGE]]
     context = {
         "lines": lines,
         "more": len(episodes) > PAGE,
@@ -57,3 +80,21 @@ def caseload(request: HttpRequest) -> HttpResponse:
         "any_full": any(line.full for line in lines),
     }
     return render(request, "clinic/caseload.html", context)
+
+
+def _line(user: User, episode: Episode) -> Line:
+    today, due, on_team = timezone.localdate(), episode.next_due_at, episode.on_team  # type: ignore[attr-defined]
+    overdue, is_due = due is not None and due < today, due is not None and due <= today
+    step = STEPS.get(episode.next_due_what, Step("chart", "chart.view", "", ""))
+    mine = reaches(user, step.action, episode.program_id, on_team=on_team) and (
+        not step.sees or reaches(user, step.sees, episode.program_id, on_team=on_team, full=True)
+    )
+    mine = mine and (not step.role or step.role in roles_in(user, episode.program_id))
+    return Line(
+        episode,
+        full=reaches(user, "chart.view", episode.program_id, on_team=on_team, full=True),
+        overdue=overdue,
+        url=reverse(step.page, kwargs={"episode_id": episode.public_id}) if mine else "",
+        waits="" if mine else step.waits,
+        urgent=overdue or (is_due and episode.acuity >= ACUTE),
+    )

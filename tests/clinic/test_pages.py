@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+import clinic
 from clinic import actions
 from clinic.models import CareTeamMember, Episode, Patient, Program, User
 from clinic.transaction import acting
+from clinic.views.caseload import STEPS
 from tests.people import House, make_episode, make_house, make_user
 
 REASON = "Suicide screen positive, acute"
@@ -86,6 +89,60 @@ def test_minimum_fields_show_that_there_is_a_flag_and_not_why(house: House, role
         assert text in page
     for hidden in (REASON, "to acknowledge", "PHQ-9", "Scores"):
         assert hidden not in page
+
+
+TODAY = timezone.localdate()
+
+
+@pytest.mark.parametrize(
+    ("what", "role", "page", "waits"),
+    [
+        ("Begin the intake", "intake", "intake", ""),
+        ("Begin the intake", "peer", "", "whoever does the intake"),
+        ("Finish the intake", "counsellor", "intake", ""),
+        ("Write the plan", "intake", "", "whoever writes the plan"),
+        ("Write the plan", "peer", "", "whoever writes the plan"),
+        ("Write the plan", "counsellor", "plan", ""),
+        ("Write the plan", "supervisor", "", "whoever writes the plan"),
+        ("Sign the plan", "peer", "", "whoever signs the plan"),
+        ("Sign the plan", "nurse", "sign", ""),
+        ("A prescriber signs the plan", "nurse", "", "a prescriber"),
+        ("A prescriber signs the plan", "prescriber", "versions", ""),
+        ("A prescriber signs the plan", "supervisor", "", "a prescriber"),
+        ("A supervisor signs the plan", "supervisor", "versions", ""),
+        ("Review the plan", "prescriber", "plan", ""),
+        ("Something of a later version", "peer", "chart", ""),
+    ],
+)
+def test_the_next_step_leads_to_itself_or_says_whom_it_waits_for(house: House, what: str, role: str, page: str, waits: str) -> None:
+    summarize(house.mine, (2, REASON, 0), (TODAY, what))
+    html = client_of(house.staff[role]).get("/caseload/").content.decode()
+    row = next(part.partition("</tr>")[0] for part in html.split("<tr") if "Minecanary" in part)
+    step = row.partition('data-label="Next step"')[2]
+    assert what in step
+    assert (f'href="{page_of(page, house.mine)}"' in step) if page else ("href" not in step)
+    assert (f"Waits for {waits}" in step) if waits else ("Waits for" not in step)
+
+
+@pytest.mark.parametrize(
+    ("days", "acuity", "primary"), [(28, 4, False), (28, 0, False), (0, 3, True), (0, 2, False), (-1, 0, True), (-1, 4, True)]
+)
+def test_a_step_stands_out_when_it_should_be_done_now(house: House, days: int, acuity: int, primary: bool) -> None:
+    summarize(house.mine, (acuity, REASON, 0), (TODAY + datetime.timedelta(days), "Review the plan"))
+    html = client_of(house.staff["nurse"]).get("/caseload/").content.decode()
+    step = html.partition('data-label="Next step"')[2].partition("</tr>")[0]
+    assert ("btn-primary" in step) is primary
+
+
+def test_every_step_that_is_written_is_known(house: House) -> None:
+    """What the later stages write, found in their source: a new sentence gets its page."""
+    root = Path(clinic.__file__).parents[1]
+    source = "".join(path.read_text() for app in ("clinic", "intake", "plans") for path in (root / app).rglob("*.py"))
+    written = set(re.findall(r'due=\([^"\n]*, f?"([^"]+)"\)|next_due_what="([^"]+)"', source))
+    known = {"".join(pair) for pair in written} - {"{awaited} signs the plan"}
+    assert known and known | {"A prescriber signs the plan", "A supervisor signs the plan"} == set(STEPS)
+    for step in STEPS.values():
+        assert page_of(step.page, house.mine)
 
 
 def test_two_programs_show_which_is_which_and_each_its_own_fields(house: House) -> None:
@@ -231,7 +288,7 @@ def test_registering_again_without_the_tick_says_what_is_waited_for(house: House
     [
         ("Haloran", "1990-02-03", True), ("Halloran", "1991-01-30", True), ("haloran", "1990-03-02", True),
         ("Haloran", "1970-02-03", True), ("Haloran", "1970-02-04", False), ("Hanson", "1990-02-03", False),
-    ("Ольгина", "1990-02-03", False),
+        ("Ольгина", "1990-02-03", False),
     ],
 )  # fmt: skip
 def test_who_sounds_like_somebody_born_close_by_is_asked_about(house: House, name: str, born: str, warns: bool) -> None:
