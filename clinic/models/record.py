@@ -1,12 +1,13 @@
 """Who did what: accesses, changes and disclosures. The web role can add to these tables at most, and never alter them."""
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.functions import TruncHour
 
-from clinic.models.patients import ClinicalModel, ClinicalQuerySet
+from clinic.models.patients import ClinicalModel, ClinicalQuerySet, Patient
 from clinic.models.people import User
 
 
@@ -28,6 +29,22 @@ class Immutable(models.Model):
         raise TypeError(f"A {self._meta.verbose_name} is never changed or removed once it is written.")
 
 
+class AccessQuerySet(models.QuerySet):
+    def about(self, patient: Patient) -> Self:
+        """Whatever showed this patient's record, or was refused to."""
+        return self.filter(patients__contains=[patient.pk])
+
+    def by_hour(self) -> models.QuerySet:
+        """The same page opened again by the same person within the hour as one row: `hour`, `last`, `times`; latest first.
+
+        A refusal, and whatever has a reason of its own, stays apart from what is not like it.
+        """
+        alike = ("user_id", "roles", "view", "action", "outcome", "reason")
+        grouped = self.annotate(hour=TruncHour("at")).values("hour", *alike)
+        counted = grouped.annotate(times=models.Count("id"), last=models.Max("at"), latest=models.Max("id"))
+        return counted.order_by("-last", "-latest")
+
+
 class AccessEvent(Immutable):
     """Somebody read, searched, exported or was refused. A list of patients is one event with all of them."""
 
@@ -43,6 +60,8 @@ class AccessEvent(Immutable):
     patients = ArrayField(models.BigIntegerField(), default=list)
     outcome = models.CharField(max_length=7, choices=Outcome, default=Outcome.ALLOWED)
     reason = models.CharField(max_length=300, blank=True)
+
+    objects = AccessQuerySet.as_manager()
 
     class Meta:
         indexes = [GinIndex(fields=["patients"], name="access_event_patients")]

@@ -1,27 +1,37 @@
 """Who opened this record, and who changed what in it."""
 
+import datetime
 import uuid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
-from clinic.models import AccessEvent, Change
+from clinic.models import AccessEvent, Change, User
 from clinic.permissions import action_words, requires, role_labels
 from clinic.views.reach import about, open_episode
 
 LATEST = 200
+# Pages that are called otherwise than their view.
+PAGES = {"demographics": "Person and contact"}
+# What a refusal was, by the status it was answered with.
+REFUSALS = {"403": "The role did not include it (403)", "404": "Not on the care team, or out of reach (404)"}
 OPERATIONS = {"INSERT": "Added", "UPDATE": "Changed", "DELETE": "Removed"}
 
 
 class Access(NamedTuple):
-    event: AccessEvent
+    """One page opened by one person, once or several times within an hour. `words` is which page and how often."""
+
+    who: str
     roles: str
-    page: str
+    words: str
     doing: str
+    reason: str
+    last: datetime.datetime
 
 
 class Entry(NamedTuple):
@@ -36,20 +46,39 @@ class Entry(NamedTuple):
 @requires("audit.view")
 def trail(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     episode = open_episode(request, episode_id)
-    patient = episode.patient
-    accesses = AccessEvent.objects.filter(patients__contains=[patient.pk]).select_related("user").order_by("-at", "-id")
-    changes = Change.objects.filter(patient_id=patient.pk).select_related("user").order_by("-at", "-id")
+    accesses = AccessEvent.objects.about(episode.patient)
+    changes = Change.objects.filter(patient_id=episode.patient_id).select_related("user").order_by("-at", "-id")
+    people = {user.pk: user for user in User.objects.filter(pk__in=_ids(accesses, changes)).order_by("last_name", "first_name")}
+    who = next((user for user in people.values() if str(user.public_id) == request.GET.get("who")), None)
+    if who:
+        accesses, changes = accesses.filter(user=who), changes.filter(user=who)
+    opened = [_access(row, people) for row in accesses.filter(outcome=AccessEvent.Outcome.ALLOWED).by_hour()[:LATEST]]
+    refused = [_access(row, people) for row in accesses.filter(outcome=AccessEvent.Outcome.DENIED).by_hour()[:LATEST]]
     context = about(request.user, episode) | {  # type: ignore[arg-type]
-        "accesses": [_access(event) for event in accesses[:LATEST]],
-        "changes": [_entry(change) for change in changes[:LATEST]],
-        "latest": LATEST,
-    }
+        "opened": opened, "refused": refused, "changes": [_entry(change) for change in changes[:LATEST]],
+        "people": people.values(), "who": who, "latest": LATEST,
+    }  # fmt: skip
     return render(request, "clinic/trail.html", context)
 
 
-def _access(event: AccessEvent) -> Access:
-    page = event.view.rpartition(":")[2].replace("_", " ").capitalize()
-    return Access(event, ", ".join(role_labels(event.roles)), page, action_words(event.action))
+def _ids(accesses: models.QuerySet, changes: models.QuerySet) -> models.QuerySet:
+    """Whoever stands in the trail at all, to choose from."""
+    return accesses.order_by().values("user_id").union(changes.order_by().values("user_id"))
+
+
+def _access(row: dict[str, Any], people: dict[int, User]) -> Access:
+    name, denied = row["view"].rpartition(":")[2], row["outcome"] == AccessEvent.Outcome.DENIED
+    page = PAGES.get(name, name.replace("_", " ").capitalize()) or "A page"
+    start = timezone.localtime(row["hour"])
+    hour = f"{start:%H:%M} and {start + datetime.timedelta(hours=1):%H:%M}"
+    return Access(
+        who=str(people.get(row["user_id"], "Not logged in")),
+        roles=", ".join(role_labels(row["roles"])),
+        words=page if row["times"] == 1 else f"{page}, {row['times']} times between {hour}",
+        doing=action_words(row["action"]),
+        reason=REFUSALS.get(row["reason"][:3], row["reason"]) if denied else row["reason"],
+        last=row["last"],
+    )
 
 
 def _entry(change: Change) -> Entry:

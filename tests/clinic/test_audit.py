@@ -39,7 +39,7 @@ def test_a_refused_try_is_on_the_trail_of_the_person(house: House, who: str, whi
     episode = getattr(house, which)
     assert client_of(house.staff[who]).get(page_of("demographics", episode)).status_code == status
     page = words(client_of(house.staff["privacy_auditor"]).get(page_of("trail", episode)).content.decode())
-    assert re.search(rf"{who.title()} Tester [\w ]+ Demographics edit patient refused {status}", page)
+    assert re.search(rf"{who.title()} Tester [\w ]+ Refused Person and contact edit patient [^()]+\({status}\)", page)
 
 
 def test_a_record_that_is_nowhere_is_nobodys(house: House) -> None:

@@ -517,6 +517,44 @@ def test_search_and_duplicates_leave_their_reason(house: House) -> None:
     assert re.search(r"Intake Tester Intake Search search patient search", page)
 
 
+def test_the_same_page_again_within_the_hour_is_one_line(house: House) -> None:
+    nurse = house.staff["nurse"]
+    for _ in range(3):
+        client_of(nurse).get("/caseload/")
+    client_of(nurse).get(page_of("demographics", house.mine))
+    supervisor = client_of(house.staff["supervisor"])
+    page = words(supervisor.get(page_of("trail", house.mine)).content.decode())
+    # Only at a full hour two lines.
+    assert len(re.findall(r"Nurse Tester Nurse Caseload", page)) <= 2
+    assert re.search(r"Nurse Tester Nurse Caseload, [23] times between \d\d:00 and \d\d:00 view chart", page)
+    assert re.search(r"Nurse Tester Nurse Person and contact edit patient", page)
+
+
+def test_the_trail_of_one_person_and_what_was_refused(house: House) -> None:
+    stranger = User.objects.get(username="stranger")
+    assert client_of(stranger).get(page_of("chart", house.mine)).status_code == 404
+    client_of(house.staff["nurse"]).get("/caseload/")
+    supervisor, address = client_of(house.staff["supervisor"]), page_of("trail", house.mine)
+    page = words(supervisor.get(address).content.decode())
+    assert page.index("Refused (1)") < page.index("Opened (") and re.search(r"Stranger Tester .{0,60} Refused Chart", page)
+    one = words(supervisor.get(f"{address}?who={house.staff['nurse'].public_id}").content.decode())
+    assert "Nurse Tester Nurse Caseload" in one and "Refused" not in one and "Supervisor Tester Supervisor Trail" not in one
+    for nobody in ("x", uuid.uuid4(), "%00"):
+        assert "Supervisor Tester Supervisor Trail" in words(supervisor.get(f"{address}?who={nobody}").content.decode())
+
+
+def test_the_trail_takes_as_many_queries_for_many_as_for_few(house: House) -> None:
+    supervisor, address, counts = client_of(house.staff["supervisor"]), page_of("trail", house.mine), []
+    supervisor.get(address)
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            supervisor.get(address)
+        counts.append(len(queries))
+        for role in ("nurse", "counsellor", "prescriber", "intake"):
+            client_of(house.staff[role]).get(page_of("demographics", house.mine))
+    assert counts[0] == counts[1]
+
+
 # First visit
 
 
