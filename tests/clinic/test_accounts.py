@@ -350,7 +350,7 @@ def test_confirming_says_who_and_what_for_and_can_be_cancelled(house: House) -> 
         assert "You are logged in as Prescriber Tester" in page_words(answer)
         assert (what or "Confirm it is you") in page_words(answer)
         assert ("next step" in page_words(answer)) is bool(what)
-        assert re.search(rf'<a href="{re.escape(back)}" class="btn btn-secondary"[^>]*>Cancel', answer.content.decode()), following
+        assert re.search(rf'<a href="{re.escape(back)}" class="btn btn-secondary w-100"[^>]*>Cancel', answer.content.decode()), following
 
 
 def test_secret_and_codes_can_be_read_aloud_and_kept(house: House, settings: Any) -> None:
