@@ -31,11 +31,11 @@ class Step(NamedTuple):
 
 # What later stages write into Episode.next_due_what. The pages are names only: this floor knows nothing of those above.
 STEPS = {
-    "Begin the intake": Step("intake", "intake.edit", "", "whoever does the intake"),
-    "Finish the intake": Step("intake", "intake.edit", "", "whoever does the intake"),
-    "Write the plan": Step("plan", "plan.edit", "plan.view", "whoever writes the plan"),
-    "Sign the plan": Step("sign", "plan.sign", "plan.view", "whoever signs the plan"),
-    "Review the plan": Step("plan", "plan.edit", "plan.view", "whoever writes the plan"),
+    "Begin the intake": Step("intake", "intake.edit", "", "intake staff or a clinician"),
+    "Finish the intake": Step("intake", "intake.edit", "", "intake staff or a clinician"),
+    "Write the plan": Step("plan", "plan.edit", "plan.view", "a clinician of the care team"),
+    "Sign the plan": Step("sign", "plan.sign", "plan.view", "a clinician of the care team"),
+    "Review the plan": Step("plan", "plan.edit", "plan.view", "a clinician of the care team"),
     "A prescriber signs the plan": Step("versions", "plan.finalise", "plan.view", "a prescriber", "prescriber"),
     "A supervisor signs the plan": Step("versions", "plan.finalise", "plan.view", "a supervisor", "supervisor"),
 }
