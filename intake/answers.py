@@ -40,6 +40,15 @@ class PartialDate:
 
 
 @dataclass(frozen=True)
+class PartialMoment(PartialDate):
+    """A date and time of which only the year, month or day is known, as FHIR's dateTime allows."""
+
+
+class Uri(str):
+    """The address that answers a url question: a text in everything but the element it is written to."""
+
+
+@dataclass(frozen=True)
 class Coding:
     """A coded answer; the weight travels with it (ordinalValue, itemWeight)."""
 
@@ -55,7 +64,7 @@ Key = tuple[str, str]  # (linkId, instance): "" outside repeating groups, inside
 
 @dataclass(frozen=True)
 class Answer:
-    """`values` only when given; several for a multiple choice."""
+    """`values` only when given; several for a question that repeats."""
 
     state: State
     values: tuple[Value, ...] = ()
@@ -75,6 +84,7 @@ class AnswerProblem(ValueError):
 def parse_answer(item: "Item", raw: Sequence[str], declined: bool = False) -> Answer:
     """The answer of one question from its posted strings. Nothing posted is missing; declined wins.
 
+    Of a question that repeats and is no choice each line is an answer: readings may well be equal, so none is dropped.
     Raises AnswerProblem.
     """
     if declined:
@@ -83,9 +93,8 @@ def parse_answer(item: "Item", raw: Sequence[str], declined: bool = False) -> An
         texts = [clean_text(text).strip() for text in raw]
     except Unclean as unclean:
         raise AnswerProblem(str(unclean)) from None
-    if item.repeats and not item.options:  # a line each
-        texts = [line.strip() for text in texts for line in text.splitlines()]
-    texts = [text for text in dict.fromkeys(texts) if text]
+    lines = [line.strip() for text in texts for line in text.split("\n")]
+    texts = [text for text in (lines if in_lines(item) else dict.fromkeys(texts)) if text]
     if not texts:
         return MISSING
     if len(texts) > 1 and not item.repeats:
@@ -94,6 +103,11 @@ def parse_answer(item: "Item", raw: Sequence[str], declined: bool = False) -> An
     if problem := value_problem(item, values):
         raise AnswerProblem(problem)
     return Answer(State.GIVEN, values)
+
+
+def in_lines(item: "Item") -> bool:
+    """Whether a form asks for several answers in one field, each on a line of its own."""
+    return item.repeats and not item.options
 
 
 def posted_value(value: Value) -> str:
@@ -111,6 +125,8 @@ def posted_value(value: Value) -> str:
 
 
 def _parse(item: "Item", text: str) -> Value:
+    if item.options:
+        return _option(item, text)
     match item.type:
         case "boolean":
             if text not in ("true", "false"):
@@ -126,8 +142,10 @@ def _parse(item: "Item", text: str) -> Value:
             return _moment(text)
         case "time":
             return _time(text)
-        case "choice" | "open-choice":
+        case "choice":
             return _option(item, text)
+        case "url":
+            return Uri(text)
     return text
 
 
@@ -195,39 +213,22 @@ def _option(item: "Item", text: str) -> Value:
 def value_problem(item: "Item", values: Sequence[Value]) -> str:
     """What is wrong with typed values of this item, as a sentence; empty when nothing is."""
     if len(values) > 1 and not item.repeats:
-        return "Please choose one answer only." if item.options else "Please give one answer only."
-    if any(not _fits(item, value) for value in values):
-        return "Please choose one of the answers shown." if item.options else "This is no answer to this question."
+        return "Please choose one answer only."
+    if item.max_occurs is not None and len(values) > item.max_occurs:
+        return f"Please give at most {item.max_occurs} answers; there are {len(values)}."
     chosen = [option for option in item.options if option.exclusive and option.value in values]
     if chosen and len(values) > 1:
         return f"“{chosen[0].display}” cannot stand together with another answer."
     return next((problem for value in values if (problem := _one_problem(item, value))), "")
 
 
-FITTING: dict[str, tuple[type, ...]] = {
-    "boolean": (bool,), "integer": (int,), "decimal": (int, Decimal), "string": (str,), "text": (str,), "url": (str,),
-    "date": (datetime.date, PartialDate), "dateTime": (datetime.datetime, PartialDate), "time": (datetime.time,),
-}  # fmt: skip
-
-
-def _fits(item: "Item", value: Value) -> bool:
-    """Whether a value is of the item's type; of a choice, whether it is one that may be chosen."""
-    if item.type == "choice":
-        return value in [option.value for option in item.options]
-    kinds = FITTING.get(item.type)
-    if kinds is None:
-        return True
-    return isinstance(value, kinds) and isinstance(value, bool) == (bool in kinds) and (
-        not isinstance(value, datetime.datetime) or item.type == "dateTime"
-    )
-
-
 def _one_problem(item: "Item", value: Value) -> str:
-    if isinstance(value, bool | Coding):
-        return "" if isinstance(value, bool) or not item.options or value in [o.value for o in item.options] else (
-            "Please choose one of the answers shown."
-        )  # fmt: skip
-    if isinstance(value, int | Decimal):
+    if not of_type(item.type, value):
+        return f"Please {ASKED_FOR[item.type]}{_range(item)}."
+    own_words = item.type == "open-choice" and isinstance(value, str)
+    if item.options and not own_words and not any(same(option.value, value) for option in item.options):
+        return "Please choose one of the answers shown."
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return _number_problem(item, value)
     if isinstance(value, str):
         return _text_problem(item, value)
@@ -236,6 +237,44 @@ def _one_problem(item: "Item", value: Value) -> str:
         if (isinstance(low, datetime.date) and value < low) or (isinstance(high, datetime.date) and value > high):
             return f"Please write a date{_range(item)}."
     return ""
+
+
+ASKED_FOR = {
+    "boolean": "choose yes or no", "integer": "write a whole number", "decimal": "write a number", "string": "write a text",
+    "text": "write a text", "url": "write an address", "date": "write a date", "dateTime": "write a date and a time",
+    "time": "write a time", "choice": "choose one of the answers shown", "open-choice": "choose one of the answers shown",
+}  # fmt: skip
+
+
+def of_type(kind: str, value: Value) -> bool:
+    """Whether a question of this type can have this value. A day alone stands for a moment only as PartialMoment."""
+    match kind:
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "decimal":
+            return isinstance(value, int | Decimal) and not isinstance(value, bool)
+        case "string" | "text" | "url":
+            return isinstance(value, str)
+        case "date":
+            return type(value) in (datetime.date, PartialDate)
+        case "dateTime":
+            return isinstance(value, datetime.datetime | PartialMoment)
+        case "time":
+            return isinstance(value, datetime.time)
+        case "choice" | "open-choice":
+            return not isinstance(value, bool | Decimal)
+    return False
+
+
+def same(value: Value, other: Value) -> bool:
+    """Codings by system and code, where one without a system meets any; numbers by size; yes is not 1."""
+    if isinstance(value, Coding) and isinstance(other, Coding):
+        return value.code == other.code and (not value.system or not other.system or value.system == other.system)
+    if isinstance(value, bool) != isinstance(other, bool):
+        return False
+    return value == other
 
 
 def _number_problem(item: "Item", value: int | Decimal) -> str:
@@ -312,11 +351,21 @@ def _to_fhir(value: Value) -> dict[str, Any]:
             return {"valueDate": value.isoformat()}
         case datetime.time():
             return {"valueTime": value.isoformat()}
+        case PartialMoment():
+            return {"valueDateTime": value.text}
         case PartialDate():
             return {"valueDate": value.text}
         case Coding():
             return {"valueCoding": _coding(value)}
+        case Uri():
+            return {"valueUri": str(value)}
     return {"valueString": value}
+
+
+def in_zone(value: Value, zone: datetime.tzinfo | None) -> Value:
+    """A moment without a zone as a time of `zone`; everything else as it is."""
+    naive = isinstance(value, datetime.datetime) and value.tzinfo is None
+    return value.replace(tzinfo=zone) if naive else value  # type: ignore[union-attr, call-arg, arg-type]
 
 
 def _coding(value: Coding) -> dict[str, Any]:
@@ -331,29 +380,53 @@ def _coding(value: Coding) -> dict[str, Any]:
 
 
 def _from_fhir(item: "Item", data: Mapping[str, Any]) -> Value:
-    (element, value), = ((key, data[key]) for key in data if key.startswith("value"))  # fmt: skip
-    match element:
-        case "valueBoolean" | "valueString" | "valueUri":
-            return value  # type: ignore[no-any-return]
-        case "valueInteger":
-            return Decimal(value) if item.type == "decimal" else int(value)
-        case "valueDecimal":
-            return Decimal(str(value))
-        case "valueDate":
+    elements = [key for key in data if key.startswith("value")]
+    if len(elements) != 1:
+        raise ValueError(f"{item.link_id}: an answer holds one value, and here are {len(elements)}")
+    (element,) = elements
+    try:
+        return _read(item, element, data[element])
+    except (AttributeError, TypeError, ValueError, InvalidOperation) as error:
+        raise ValueError(f"{item.link_id}: {element} cannot be read ({error})") from error
+
+
+def _read(item: "Item", element: str, value: Any) -> Value:
+    match element, value:
+        case "valueBoolean", bool():
+            return value
+        case "valueString" | "valueUri", str():
+            return Uri(value) if item.type == "url" else value
+        case "valueInteger", int() if not isinstance(value, bool):
+            return Decimal(value) if item.type == "decimal" else value
+        case "valueDecimal", int() | Decimal() if not isinstance(value, bool):
+            return Decimal(value)
+        case "valueDate", str():
             return PartialDate(value) if PARTIAL_DATE.fullmatch(value) else datetime.date.fromisoformat(value)
-        case "valueDateTime":
-            return PartialDate(value) if PARTIAL_DATE.fullmatch(value) else datetime.datetime.fromisoformat(value)
-        case "valueTime":
+        case "valueDateTime", str():
+            return moment(value)
+        case "valueTime", str():
             return datetime.time.fromisoformat(value)
-        case "valueCoding":
+        case "valueCoding", dict():
             return _known_coding(item, value)
-    raise ValueError(f"{item.link_id}: {element} is not an answer")
+    raise ValueError(f"{value!r:.60} is not an answer")
+
+
+def moment(text: str) -> datetime.datetime | PartialMoment:
+    """A FHIR dateTime: a moment, or as much of it as is known. Raises ValueError."""
+    if PARTIAL_DATE.fullmatch(text):
+        return PartialMoment(text)
+    if ":" not in text:
+        return PartialMoment(datetime.date.fromisoformat(text).isoformat())
+    return datetime.datetime.fromisoformat(text)
 
 
 def _known_coding(item: "Item", data: Mapping[str, Any]) -> Coding:
     """The coding with the weight and words of its option, so that a response from elsewhere scores as one of ours."""
+    system, code, display = data.get("system"), data.get("code", ""), data.get("display", "")
+    if not all(isinstance(part, str) for part in (system or "", code, display)):
+        raise TypeError("the parts of a coding are texts")
     for option in item.options:
         coding = option.value
-        if isinstance(coding, Coding) and coding.code == data.get("code") and data.get("system") in (None, coding.system):
+        if isinstance(coding, Coding) and coding.code == code and system in (None, coding.system):
             return coding
-    return Coding(data.get("system"), data.get("code", ""), data.get("display", ""))
+    return Coding(system, code, display)

@@ -17,6 +17,7 @@ from intake.answers import (
     Coding,
     PartialDate,
     State,
+    Uri,
     Value,
     from_json,
     parse_answer,
@@ -223,6 +224,32 @@ def test_a_multiple_choice_takes_several_once_each() -> None:
 def test_answers_that_exclude_each_other_are_not_taken(item: str, raw: list[str], says: str) -> None:
     with pytest.raises(AnswerProblem) as problem:
         parse_answer(ITEMS[item], raw)
+    assert str(problem.value) == says
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "values"),
+    [
+        ("string", ["one\r\n two \n\nthree\n"], ("one", "two", "three")),
+        ("integer", ["120\n130\n120"], (120, 130, 120)),
+        ("integer", ["120", "130"], (120, 130)),
+        ("date", ["2019\n2026-11-23"], (PartialDate("2019"), DAY)),
+        ("url", ["urn:a\nurn:b"], (Uri("urn:a"), Uri("urn:b"))),
+    ],
+)
+def test_each_line_is_an_answer_of_a_question_that_repeats(kind: str, raw: list[str], values: tuple[Value, ...]) -> None:
+    item = Item("q", kind, repeats=True)
+    assert parse_answer(item, raw) == Answer(State.GIVEN, values)
+    assert parse_answer(item, ["\n".join(map(posted_value, values))]) == Answer(State.GIVEN, values)
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [(["1\n2\nthree"], "Please write a whole number."), (["1\n2\n3\n4"], "Please give at most 3 answers; there are 4.")],
+)
+def test_each_line_is_held_to_the_limits_of_the_question(raw: list[str], says: str) -> None:
+    with pytest.raises(AnswerProblem) as problem:
+        parse_answer(Item("q", "integer", repeats=True, max_occurs=3), raw)
     assert str(problem.value) == says
 
 
