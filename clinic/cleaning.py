@@ -9,6 +9,7 @@ from typing import Any
 MAX_DEPTH = 64
 MAX_NODES = 20_000
 MAX_INTEGER = 2**53
+MAX_DECIMAL = 40
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -34,7 +35,7 @@ def load_json(text: str | bytes) -> Any:
     """Strict JSON with decimals as Decimal. Raises Unclean, naming what is wrong.
 
     Refused: bytes that are not UTF-8, NUL, lone surrogates, NaN and infinities, a key that stands twice, more than
-    64 levels or 20,000 values, integers past 2**53.
+    64 levels or 20,000 values, integers past 2**53, decimals of more than 40 digits.
     """
     if isinstance(text, bytes):
         try:
@@ -43,7 +44,7 @@ def load_json(text: str | bytes) -> Any:
             raise Unclean("The file is not UTF-8 text.") from None
     _check_depth(text)
     try:
-        value = json.loads(text, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_pairs, parse_int=_integer)
+        value = json.loads(text, parse_float=_decimal, parse_constant=_no_constant, object_pairs_hook=_pairs, parse_int=_integer)
     except json.JSONDecodeError as error:
         raise Unclean(f"The text is not JSON: {error.msg} in line {error.lineno}.") from None
     _check(value)
@@ -88,6 +89,14 @@ def _integer(text: str) -> int:
     if len(text) > 17 or abs(int(text)) > MAX_INTEGER:
         raise Unclean(f"The number {text[:20]} is too large.")
     return int(text)
+
+
+def _decimal(text: str) -> Decimal:
+    """No measurement is that large or that exact, and 1e99999999 written out would fill the memory."""
+    number = Decimal(text)
+    if len(text) > MAX_DECIMAL or abs(number.adjusted()) > MAX_DECIMAL:
+        raise Unclean(f"The number {text[:20]} is too large or too exact.")
+    return number
 
 
 def _no_constant(text: str) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import Any
 
 from clinic.cleaning import load_json
@@ -140,6 +141,16 @@ class Questionnaire:
             found[link_id] = tuple(path)
         return found
 
+    @cached_property
+    def deciding_order(self) -> tuple[str, ...]:
+        """Every linkId after the one above it and after those its conditions ask for."""
+        above = {link_id: set() if parent is None else {parent} for link_id, parent in self.parents.items()}
+        return tuple(
+            TopologicalSorter(
+                {link_id: needs | {c.question for c in self.by_id[link_id].enable_when} for link_id, needs in above.items()}
+            ).static_order()
+        )
+
     def sections(self) -> tuple[Item, ...]:
         """One page each: the groups at the top; a form that has not only groups there is one section."""
         if all(item.type == "group" and not item.repeats for item in self.items):
@@ -159,12 +170,12 @@ def load(data: Mapping[str, Any] | str | bytes) -> Questionnaire:
     if problems:
         raise UnsupportedQuestionnaire(problems)
     return Questionnaire(
-        url=str(resource.get("url", "")),
-        version=str(resource.get("version", "")),
-        name=str(resource.get("name", "")),
-        title=str(resource.get("title", resource.get("name", ""))),
-        copyright=str(resource.get("copyright", "")),
-        description=str(resource.get("description", "")),
+        url=resource.get("url", ""),
+        version=resource.get("version", ""),
+        name=resource.get("name", ""),
+        title=resource.get("title", resource.get("name", "")),
+        copyright=resource.get("copyright", ""),
+        description=resource.get("description", ""),
         items=items,
         sha256=hashlib.sha256(canonical(resource).encode()).hexdigest(),
     )
