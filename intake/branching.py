@@ -1,13 +1,13 @@
 """What applies: the only evaluator of enableWhen. One pure function, for forms, autosave, submit and import tests."""
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-from intake.answers import Answer, Answers, Coding, Key, State, Value, value_problem
+from intake.answers import Answer, Answers, Key, State, Value, same, value_problem
 from intake.questionnaire import EnableWhen, Item, Questionnaire
-from intake.responses import instances, to_response
+from intake.responses import Rows, rows_of, to_response
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,9 @@ class Evaluation:
     """What follows from the answers.
 
     enabled and disabled: the item instances whose branch applies, and those whose does not. missing_required: required
-    questions among the enabled ones without an answer (declined is an answer). unanswered: enabled questions nobody has
-    answered yet. errors: a sentence for each answer that cannot be right. calculated: values by linkId.
+    questions among the enabled ones without an answer (declined is an answer), and required groups without one inside.
+    unanswered: enabled questions nobody has answered yet, in rows that exist. errors: a sentence for each answer that cannot
+    be right; answers whose branch does not apply are not looked at. calculated: values by linkId.
     """
 
     questionnaire: Questionnaire
@@ -28,31 +29,43 @@ class Evaluation:
     errors: Mapping[Key, str]
     calculated: Mapping[str, Value] = field(default_factory=dict)
 
-    def response(self) -> dict[str, Any]:
-        """The QuestionnaireResponse to store: only what applies."""
-        return to_response(self.questionnaire, self.answers, self.enabled)
+    def response(self, zone: datetime.tzinfo | None = None) -> dict[str, Any]:
+        """The QuestionnaireResponse to store: only what applies. A time typed without a zone is one of `zone`."""
+        return to_response(self.questionnaire, self.answers, self.enabled, zone)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One item at one place. blank: in a row that does not exist yet, as an empty repeating group still asks its questions."""
+
+    key: Key
+    item: Item
+    blank: bool
 
 
 def evaluate(questionnaire: Questionnaire, answers: Answers) -> Evaluation:
-    """Decide every item instance. Rows of a repeating group exist when something in them is answered."""
-    walk = _Walk(questionnaire, answers)
-    for item in questionnaire.items:
-        walk.visit(item, "", True)
-    questions = [(key, questionnaire.by_id[key[0]]) for key in walk.order if key in walk.enabled]
-    open_ = [(key, item) for key, item in questions if item.is_question and _state(answers, key) is State.MISSING]
-    errors = {
-        key: problem
-        for key, item in questions
-        if key in answers and (problem := value_problem(item, answers[key].values))
-    } | {key: "There is no such question." for key in answers if key[0] not in questionnaire.by_id} | walk.too_many
+    """Decide every item instance.
+
+    A row of a repeating group exists when something in it is answered. A group that has none is decided at the place of its
+    list, and what it would ask in its first row; that much is required of it too.
+    """
+    rows = rows_of(questionnaire, answers)
+    places = [place for item in questionnaire.items for place in _places(item, "", rows, False)]
+    enabled = _enabled(questionnaire, answers, [place.key for place in places])
+    shown = [place for place in places if place.key in enabled]
+    open_ = [place for place in shown if place.item.is_question and _state(answers, place.key) is State.MISSING]
+    asked = _groups_above(questionnaire, (place.key for place in shown if place.item.is_question))
+    answered = _groups_above(questionnaire, (key for key in answers if key in enabled and _state(answers, key) is not State.MISSING))
+    bare = {place.key for place in shown if place.item.required} & (asked - answered)
+    missing = {place.key for place in open_ if place.item.required} | bare
     return Evaluation(
         questionnaire,
         answers,
-        frozenset(walk.enabled),
-        frozenset(set(walk.order) - walk.enabled),
-        tuple(key for key, item in open_ if item.required),
-        tuple(key for key, item in open_ if not item.read_only and not item.hidden),
-        errors,
+        frozenset(enabled),
+        frozenset(place.key for place in places) - enabled,
+        tuple(place.key for place in shown if place.key in missing),
+        tuple(place.key for place in open_ if not (place.blank or place.item.read_only or place.item.hidden)),
+        _errors(questionnaire, answers, rows, places, enabled),
     )
 
 
@@ -61,90 +74,140 @@ def _state(answers: Answers, key: Key) -> State:
     return found.state if found is not None else State.MISSING
 
 
-class _Walk:
-    """One pass over the tree; enablement of an item a condition looks at is decided when it is asked for."""
-
-    def __init__(self, questionnaire: Questionnaire, answers: Answers) -> None:
-        self.questionnaire, self.answers = questionnaire, answers
-        self.order: list[Key] = []
-        self.enabled: set[Key] = set()
-        self.decided: dict[Key, bool] = {}
-        self.too_many: dict[Key, str] = {}
-
-    def visit(self, item: Item, outer: str, above: bool) -> None:
-        if item.type == "group" and item.repeats:
-            own = above and self._conditions(item, outer)
-            rows = instances(item, outer, self.answers)
-            if not rows:
-                self._note((item.link_id, outer), own)  # the group applies, or does not, before it has a row
-            if item.max_occurs is not None and len(rows) > item.max_occurs:
-                self.too_many[item.link_id, rows[-1]] = f"Please give {item.max_occurs} at most; there are {len(rows)}."
-            for instance in rows:
-                self._note((item.link_id, instance), own)
-                for child in item.children:
-                    self.visit(child, instance, own)
-            return
-        own = self.is_enabled(item, outer) and above
-        self._note((item.link_id, outer), own)
+def _places(item: Item, outer: str, rows: Rows, blank: bool) -> Iterator[_Place]:
+    """The item and what is below it, in order, once for each row."""
+    inside = [outer]
+    if item.type == "group" and item.repeats:
+        inside = rows.filled(item.link_id, outer)
+        if not inside:
+            yield _Place((item.link_id, outer), item, blank)
+            for child in item.children:
+                yield from _places(child, rows.following(item.link_id, outer), rows, True)
+    for instance in inside:
+        yield _Place((item.link_id, instance), item, blank)
         for child in item.children:
-            self.visit(child, outer, own)
+            yield from _places(child, instance, rows, blank)
 
-    def _note(self, key: Key, enabled: bool) -> None:
-        self.order.append(key)
-        self.decided[key] = enabled
-        if enabled:
-            self.enabled.add(key)
 
-    def is_enabled(self, item: Item, instance: str) -> bool:
-        """Whether the item applies in this row, its parents included."""
-        key = (item.link_id, instance)
-        if key not in self.decided:
-            above = self.questionnaire.parents[item.link_id]
-            parent = self.questionnaire.by_id[above] if above is not None else None
-            self.decided[key] = self._conditions(item, instance) and (parent is None or self._parent_enabled(parent, instance))
-        return self.decided[key]
+# What applies
 
-    def _parent_enabled(self, parent: Item, instance: str) -> bool:
-        if parent.type == "group" and parent.repeats:
-            # The row itself: its group's conditions hold in the row around it.
-            outer = instance.rpartition(".")[0]
-            above = self.questionnaire.parents[parent.link_id]
-            higher = self.questionnaire.by_id[above] if above is not None else None
-            return self._conditions(parent, outer) and (higher is None or self._parent_enabled(higher, outer))
-        return self.is_enabled(parent, instance)
 
-    def _conditions(self, item: Item, instance: str) -> bool:
-        if not item.enable_when:
-            return True
-        truths = (self._holds(condition, item, instance) for condition in item.enable_when)
-        return any(truths) if item.enable_any else all(truths)
+def _enabled(questionnaire: Questionnaire, answers: Answers, keys: list[Key]) -> set[Key]:
+    """The keys that apply. Each is decided after everything it depends on, so that no chain of conditions is too long."""
+    instances: dict[str, list[str]] = {}
+    for link_id, instance in keys:
+        instances.setdefault(link_id, []).append(instance)
+    enabled: set[Key] = set()
+    seen = _Seen(questionnaire)
+    for link_id in questionnaire.deciding_order:
+        item = questionnaire.by_id[link_id]
+        for instance in instances.get(link_id, ()):
+            if _parent_applies(questionnaire, item, instance, enabled) and _conditions(item, instance, seen):
+                enabled.add((link_id, instance))
+                if (answer := answers.get((link_id, instance))) is not None:
+                    seen.add(item, instance, answer)
+    return enabled
 
-    def _holds(self, condition: EnableWhen, asking: Item, instance: str) -> bool:
-        """At least one answer meets it. `!=` on an unanswered question does not hold; nor does a hidden answer count."""
-        answers = self._answers(self.questionnaire.by_id[condition.question], asking, instance)
-        if condition.operator == "declined":
-            return any(answer.state is State.DECLINED for answer in answers)
-        values = [value for answer in answers if answer.state is State.GIVEN for value in answer.values]
-        if condition.operator == "exists":
-            return bool(values) is condition.answer
-        return any(_compared(condition.operator, value, condition.answer) for value in values)
 
-    def _answers(self, item: Item, asking: Item, instance: str) -> list[Answer]:
-        """The answers a condition sees: of the row both stand in; of every row inside it where the question repeats further."""
-        above = self.questionnaire.repeating_above
-        shared = 0
-        for one, other in zip(above[item.link_id], above[asking.link_id], strict=False):
-            if one != other:
-                break
-            shared += 1
-        prefix = instance.split(".")[:shared] if instance else []
-        keys = sorted(key for key in self.answers if key[0] == item.link_id and key[1].split(".")[: len(prefix)] == prefix)
-        return [self.answers[key] for key in keys if self.is_enabled(item, key[1])]
+def _parent_applies(questionnaire: Questionnaire, item: Item, instance: str, enabled: set[Key]) -> bool:
+    """A list is inside the place around it; an item inside a list without rows is inside the list itself."""
+    above = questionnaire.parents[item.link_id]
+    if above is None:
+        return True
+    depth = len(questionnaire.repeating_above[item.link_id])
+    place = ".".join(instance.split(".")[:depth]) if instance else ""
+    return (above, place) in enabled or (_is_list(questionnaire.by_id[above]) and (above, place.rpartition(".")[0]) in enabled)
+
+
+def _is_list(item: Item) -> bool:
+    return item.type == "group" and item.repeats
+
+
+class _Seen:
+    """The answers of what applies, found by question and by the rows a condition shares with it."""
+
+    def __init__(self, questionnaire: Questionnaire) -> None:
+        self.questionnaire = questionnaire
+        self.answers: dict[tuple[str, str], list[Answer]] = {}
+
+    def add(self, item: Item, instance: str, answer: Answer) -> None:
+        numbers = instance.split(".") if instance else []
+        for depth in range(len(numbers) + 1):
+            self.answers.setdefault((item.link_id, ".".join(numbers[:depth])), []).append(answer)
+
+    def by(self, item: Item, instance: str, question: str) -> list[Answer]:
+        """The answers to `question` in the rows it shares with the item: one in its own row, all where they share none."""
+        ours, theirs = (self.questionnaire.repeating_above[link_id] for link_id in (item.link_id, question))
+        common = sum(a == b for a, b in zip(ours, theirs, strict=False))
+        return self.answers.get((question, ".".join(instance.split(".")[:common]) if instance else ""), [])
+
+
+def _conditions(item: Item, instance: str, seen: _Seen) -> bool:
+    if not item.enable_when:
+        return True
+    truths = (_holds(condition, seen.by(item, instance, condition.question)) for condition in item.enable_when)
+    return any(truths) if item.enable_any else all(truths)
+
+
+def _holds(condition: EnableWhen, answers: list[Answer]) -> bool:
+    """At least one answer meets it. `!=` on an unanswered question does not hold; nor does a hidden answer count."""
+    if condition.operator == "declined":
+        return any(answer.state is State.DECLINED for answer in answers)
+    values = [value for answer in answers if answer.state is State.GIVEN for value in answer.values]
+    if condition.operator == "exists":
+        return bool(values) is condition.answer
+    return any(_compared(condition.operator, value, condition.answer) for value in values)
+
+
+# What is wrong or missing
+
+
+def _groups_above(questionnaire: Questionnaire, keys: Iterable[Key]) -> set[Key]:
+    """The groups around these keys, each in its row; around a row that does not exist yet, the list itself."""
+    found: set[Key] = set()
+    for link_id, instance in keys:
+        above = questionnaire.parents[link_id]
+        while above is not None:
+            depth = len(questionnaire.repeating_above[above])
+            numbers = instance.split(".") if instance else []
+            found.add((above, ".".join(numbers[:depth])))
+            if _is_list(questionnaire.by_id[above]):
+                found.add((above, ".".join(numbers[: depth + 1])))
+            above = questionnaire.parents[above]
+    return found
+
+
+def _errors(questionnaire: Questionnaire, answers: Answers, rows: Rows, places: list[_Place], enabled: set[Key]) -> dict[Key, str]:
+    """A sentence for each answer that cannot be right, for each row too many, and for answers to what is not asked."""
+    errors = {}
+    for place in places:
+        key, item = place.key, place.item
+        if key not in enabled:
+            continue
+        if _is_list(item) and item.max_occurs is not None:
+            if key[1] in rows.filled(item.link_id, key[1].rpartition(".")[0])[item.max_occurs :]:
+                errors[key] = f"Please list at most {item.max_occurs}; this is one too many."
+        elif item.is_question and key in answers and (problem := value_problem(item, answers[key].values)):
+            errors[key] = problem
+    known = {place.key for place in places}
+    for key, answer in answers.items():
+        if answer.state is not State.MISSING and (problem := _misplaced(questionnaire, key, known)):
+            errors[key] = problem
+    return errors
+
+
+def _misplaced(questionnaire: Questionnaire, key: Key, known: set[Key]) -> str:
+    item = questionnaire.by_id.get(key[0])
+    if item is None:
+        return "This questionnaire has no such question."
+    if not item.is_question:
+        return "This is not a question, so it takes no answer."
+    return "" if key in known else "This answer stands in a row that the questionnaire does not have."
 
 
 def _compared(operator: str, value: Value, wanted: Value) -> bool:
     if operator in ("=", "!="):
-        return _equal(value, wanted) is (operator == "=")
+        return same(value, wanted) is (operator == "=")
     try:
         match operator:
             case ">":
@@ -158,14 +221,3 @@ def _compared(operator: str, value: Value, wanted: Value) -> bool:
     except TypeError:  # a year cannot be compared with a day
         return False
     raise ValueError(f"There is no operator {operator!r}.")
-
-
-def _equal(value: Value, wanted: Value) -> bool:
-    """Codings by system and code; a coding without a system meets any system."""
-    if isinstance(value, Coding) and isinstance(wanted, Coding):
-        return value.code == wanted.code and (not value.system or not wanted.system or value.system == wanted.system)
-    if isinstance(value, bool) != isinstance(wanted, bool):
-        return False
-    if isinstance(value, int | Decimal) and isinstance(wanted, int | Decimal):
-        return Decimal(value) == Decimal(wanted)
-    return value == wanted

@@ -11,9 +11,10 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.template.loader import render_to_string
 
-from intake.answers import Answer, AnswerProblem, Key, State, parse_answer, posted_value
+from intake.answers import Answer, AnswerProblem, Key, State, in_lines, parse_answer, posted_value
 from intake.branching import Evaluation
 from intake.questionnaire import Item
+from intake.responses import rows_of
 
 MAX_VERSION_DIGITS = 9
 
@@ -155,18 +156,11 @@ class SectionForm(forms.Form):
 
     def _rows(self, group: Item, outer: str) -> Iterator[tuple[str, list[LayoutObject]]]:
         """Each row in which something is answered, then one empty row while another one is allowed."""
-        inside = {child.link_id for child in group.walk()}
-        depth = len(outer.split(".")) if outer else 0
-        known = {
-            int(instance.split(".")[depth])
-            for (link_id, instance), answer in self.stored.items()
-            if link_id in inside and instance.startswith(f"{outer}." if outer else "") and answer.state is not State.MISSING
-        }
-        following = max((int(instance.split(".")[depth]) for link_id, instance in self.stored if link_id in inside), default=0) + 1
-        numbers = sorted(known) + ([following] if group.max_occurs is None or len(known) < group.max_occurs else [])
-        for number in numbers:
-            instance = f"{outer}.{number}" if outer else str(number)
-            yield instance, list(self._lay_out(group.children, instance, blank=number not in known))
+        rows = rows_of(self.evaluation.questionnaire, self.stored)
+        known = rows.filled(group.link_id, outer)
+        following = [rows.following(group.link_id, outer)] if group.max_occurs is None or len(known) < group.max_occurs else []
+        for instance in known + following:
+            yield instance, list(self._lay_out(group.children, instance, blank=instance not in known))
 
     @property
     def groups(self) -> dict[str, Rows]:
@@ -223,17 +217,17 @@ class SectionForm(forms.Form):
             "version": self.versions.get(key, 0),
             "number": item.prefix or "",
             "text": item.text,
-            "help": " ".join(filter(None, (item.help, self.notes.get(key), "One answer on each line." if _lines(item) else ""))),
+            "help": " ".join(filter(None, (item.help, "One answer on each line." if in_lines(item) else "", self.notes.get(key)))),
             "options": _options(item),
             "selected": list(posted.raw) if kind == "multi" else posted.raw[0] if posted.raw else "",
-            "value": "\n".join(posted.raw),
+            "value": "\n".join(posted.raw if in_lines(item) else posted.raw[:1]),
             "declined": posted.declined,
             "observed": self.observed,
             "error": self.problem(name),
             "required": True,
             "type": _input_type(item),
             "unit": item.unit or "",
-            "max_length": None if _lines(item) else item.max_length,
+            "max_length": None if in_lines(item) else item.max_length,
             "row": len(item.options) == 2 or item.type == "boolean",
         }
 
@@ -256,7 +250,7 @@ def _kind(item: Item) -> str:
     """choice, multi, list or entry: the template of the question."""
     if item.type == "boolean":
         return "choice"
-    if item.type in ("choice", "open-choice") and item.options:
+    if item.options:
         return "multi" if item.repeats else "list" if item.control in ("drop-down", "autocomplete") else "choice"
     return "entry"
 
@@ -266,13 +260,8 @@ INPUT_TYPES = {
 }  # fmt: skip
 
 
-def _lines(item: Item) -> bool:
-    """Whether several answers may be written, a line each."""
-    return item.repeats and not item.options
-
-
 def _input_type(item: Item) -> str:
-    return "textarea" if _lines(item) else INPUT_TYPES.get(item.type, "text")
+    return "textarea" if in_lines(item) else INPUT_TYPES.get(item.type, "text")
 
 
 def _options(item: Item) -> list[dict[str, Any]]:

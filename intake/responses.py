@@ -5,99 +5,156 @@ is simply absent. Item texts and answer displays are stored as they were.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
-from intake.answers import STATE_WORDS, Answer, Answers, Key, State, from_json, to_json
+from intake.answers import MISSING, STATE_WORDS, Answer, Answers, Key, State, from_json, in_zone, to_json
 from intake.questionnaire import Item, Questionnaire
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 REASONS = {State.DECLINED: "asked-declined", State.NA: "not-applicable"}
 STATES = {reason: state for state, reason in REASONS.items()}
+MAX_ROW_DIGITS = 6
 
 
-def to_response(questionnaire: Questionnaire, answers: Answers, enabled: Iterable[Key]) -> dict[str, Any]:
-    """The QuestionnaireResponse of the enabled items: answers of hidden branches and missing ones are left out."""
-    keys = frozenset(enabled)
-    items = [row for item in questionnaire.items for row in _write(item, "", answers, keys)]
+def to_response(questionnaire: Questionnaire, answers: Answers, enabled: Iterable[Key], zone: tzinfo | None = None) -> dict[str, Any]:
+    """The QuestionnaireResponse of the enabled items: answers of hidden branches and missing ones are left out.
+
+    FHIR has no time without a zone: one that was typed without is a time of `zone`.
+    """
+    writer = _Writer(answers, frozenset(enabled), rows_of(questionnaire, answers), zone)
+    items = [row for item in questionnaire.items for row in writer.write(item, "")]
     response: dict[str, Any] = {"resourceType": "QuestionnaireResponse", "questionnaire": questionnaire.key, "status": "in-progress"}
     return response | ({"item": items} if items else {})
 
 
-def _write(item: Item, outer: str, answers: Answers, enabled: frozenset[Key]) -> list[dict[str, Any]]:
-    """The response items of one questionnaire item: none, one, or one for each row of a repeating group."""
-    if item.type == "display":
-        return []
-    if item.type == "group" and item.repeats:
-        rows = [_group(item, instance, answers, enabled) for instance in instances(item, outer, answers)]
-        return [row for row in rows if "item" in row]
-    if item.type == "group":
-        row = _group(item, outer, answers, enabled)
-        return [row] if "item" in row else []
-    if (item.link_id, outer) not in enabled:
-        return []
-    answer = answers.get((item.link_id, outer))
-    if answer is None or answer.state is State.MISSING:
-        return []
-    row = {"linkId": item.link_id, "text": item.text}
-    below = [child for part in item.children for child in _write(part, outer, answers, enabled)]
-    if answer.state is State.GIVEN:
-        values = to_json(answer)
-        row["answer"] = values if not below else [values[0] | {"item": below}, *values[1:]]
-    else:
-        row["extension"] = [{"url": ABSENT, "valueCode": REASONS[answer.state]}]
-    return [row]
+@dataclass(frozen=True)
+class _Writer:
+    answers: Answers
+    enabled: frozenset[Key]
+    rows: "Rows"
+    zone: tzinfo | None
+
+    def write(self, item: Item, outer: str) -> list[dict[str, Any]]:
+        """The response items of one questionnaire item: none, one, or one for each row of a repeating group."""
+        if item.type == "display":
+            return []
+        if item.type == "group":
+            places = self.rows.filled(item.link_id, outer) if item.repeats else [outer]
+            rows = [{"linkId": item.link_id} | _text(item) | self._below(item, place) for place in places]
+            return [row for row in rows if "item" in row]
+        row = {"linkId": item.link_id} | _text(item) | self._said(item, outer)
+        return [row] if row.keys() & {"answer", "extension", "item"} else []
+
+    def _said(self, item: Item, outer: str) -> dict[str, Any]:
+        """An answer with what is asked below it; what is asked below no answer stands beside the reason why there is none."""
+        below = self._below(item, outer)
+        answer = self.answers.get((item.link_id, outer), MISSING)
+        if (item.link_id, outer) not in self.enabled or answer.state is State.MISSING:
+            return below
+        if answer.state is not State.GIVEN:
+            return {"extension": [{"url": ABSENT, "valueCode": REASONS[answer.state]}]} | below
+        first, *others = to_json(Answer(answer.state, tuple(in_zone(value, self.zone) for value in answer.values)))
+        return {"answer": [first | below, *others]}
+
+    def _below(self, item: Item, place: str) -> dict[str, Any]:
+        rows = [row for child in item.children for row in self.write(child, place)]
+        return {"item": rows} if rows else {}
 
 
-def _group(item: Item, instance: str, answers: Answers, enabled: frozenset[Key]) -> dict[str, Any]:
-    below = [child for part in item.children for child in _write(part, instance, answers, enabled)]
-    return {"linkId": item.link_id} | ({"text": item.text} if item.text else {}) | ({"item": below} if below else {})
+def _text(item: Item) -> dict[str, Any]:
+    return {"text": item.text} if item.text else {}
 
 
-def instances(group: Item, outer: str, answers: Answers) -> list[str]:
-    """The rows of a repeating group inside one outer row, in order: those in which something is answered or declined."""
-    inside = {child.link_id for child in group.walk()}
-    depth = len(outer.split(".")) if outer else 0
-    prefix = f"{outer}." if outer else ""
-    numbers = {
-        int(instance.split(".")[depth])
-        for (link_id, instance), answer in answers.items()
-        if link_id in inside and instance and instance.startswith(prefix) and answer.state is not State.MISSING
-    }
-    return [f"{prefix}{number}" for number in sorted(numbers)]
+@dataclass(frozen=True)
+class Rows:
+    """Which rows each repeating group has inside each outer row. used: those that hold an answer; taken: the last ever written."""
+
+    used: Mapping[Key, frozenset[int]]
+    taken: Mapping[Key, int]
+
+    def filled(self, group: str, outer: str) -> list[str]:
+        """The rows in which something is answered or declined, in order."""
+        return [_inside(outer, number) for number in sorted(self.used.get((group, outer), ()))]
+
+    def following(self, group: str, outer: str) -> str:
+        """The row that is written next. The number of a row that was taken back is not given again: its answers have versions."""
+        return _inside(outer, self.taken.get((group, outer), 0) + 1)
+
+
+def rows_of(questionnaire: Questionnaire, answers: Answers) -> Rows:
+    """The rows of every repeating group, from one look at each answer."""
+    used: dict[Key, set[int]] = {}
+    taken: dict[Key, int] = {}
+    for (link_id, instance), answer in answers.items():
+        groups = questionnaire.repeating_above.get(link_id, ())
+        numbers = instance.split(".") if instance else []
+        if len(numbers) != len(groups) or not all(map(_is_number, numbers)):
+            continue
+        for depth, group in enumerate(groups):
+            key, number = (group, ".".join(numbers[:depth])), int(numbers[depth])
+            taken[key] = max(number, taken.get(key, 0))
+            if answer.state is not State.MISSING:
+                used.setdefault(key, set()).add(number)
+    return Rows({key: frozenset(numbers) for key, numbers in used.items()}, taken)
+
+
+def _inside(outer: str, number: int) -> str:
+    return f"{outer}.{number}" if outer else str(number)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= MAX_ROW_DIGITS and not text.startswith("0")
 
 
 def from_response(questionnaire: Questionnaire, response: Mapping[str, Any]) -> dict[Key, Answer]:
-    """The answers of a QuestionnaireResponse. Raises ValueError, with the linkId, for an item the questionnaire has not."""
+    """The answers of a QuestionnaireResponse.
+
+    Raises ValueError, with the linkId, for an item the questionnaire has not, one that stands twice and what cannot be read.
+    """
     answers: dict[Key, Answer] = {}
-    _read(questionnaire, response.get("item", []), "", answers)
+    _read(questionnaire, _list(response, "item", "the response"), "", answers)
     return answers
 
 
 def _read(questionnaire: Questionnaire, rows: Iterable[Mapping[str, Any]], outer: str, answers: dict[Key, Answer]) -> None:
     counts: dict[str, int] = {}
     for row in rows:
-        link_id = row["linkId"]
-        item = questionnaire.by_id.get(link_id)
+        link_id = row.get("linkId")
+        item = questionnaire.by_id.get(link_id) if isinstance(link_id, str) else None
         if item is None:
             raise ValueError(f"The questionnaire has no item {link_id!r}.")
+        where = f"item {link_id}"
         if item.type == "group":
             instance = outer
             if item.repeats:
-                counts[link_id] = counts.get(link_id, 0) + 1
-                instance = f"{outer}.{counts[link_id]}" if outer else str(counts[link_id])
-            _read(questionnaire, row.get("item", []), instance, answers)
+                counts[item.link_id] = counts.get(item.link_id, 0) + 1
+                instance = _inside(outer, counts[item.link_id])
+            _read(questionnaire, _list(row, "item", where), instance, answers)
             continue
         if (answer := _answer(item, row)) is not None:
-            answers[link_id, outer] = answer
-        below = [child for value in row.get("answer", []) for child in value.get("item", [])] + list(row.get("item", []))
-        _read(questionnaire, below, outer, answers)
+            if (item.link_id, outer) in answers:
+                raise ValueError(f"{where} stands twice in the response.")
+            answers[item.link_id, outer] = answer
+        below = [child for value in _list(row, "answer", where) for child in _list(value, "item", where)]
+        _read(questionnaire, below + _list(row, "item", where), outer, answers)
+
+
+def _list(row: Mapping[str, Any], element: str, where: str) -> list[Mapping[str, Any]]:
+    found = row.get(element, [])
+    if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+        raise ValueError(f"{where}: {element} must be a list of objects.")
+    return found
 
 
 def _answer(item: Item, row: Mapping[str, Any]) -> Answer | None:
-    values = [{key: value for key, value in answer.items() if key.startswith("value")} for answer in row.get("answer", [])]
+    where = f"item {item.link_id}"
+    given = _list(row, "answer", where)
+    values = [{key: value for key, value in answer.items() if key.startswith("value")} for answer in given]
     if values := [value for value in values if value]:
         return from_json(item, State.GIVEN, values)
-    for extension in row.get("extension", []):
+    for extension in _list(row, "extension", where):
         if extension.get("url") == ABSENT and extension.get("valueCode") in STATES:
             return Answer(STATES[extension["valueCode"]])
     return None

@@ -4,6 +4,8 @@ import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from django.utils import timezone
+
 from clinic.models import Episode
 from clinic.permissions import clinicians_of
 from intake import answers as typed
@@ -79,5 +81,5 @@ def filled_drafts(episode: Episode) -> list[tuple[Response, Filled]]:
 
 def document(response: Response, filled: Filled) -> dict:
     """The frozen QuestionnaireResponse; `authored` is when the answers were last given."""
-    document = evaluate(filled.questionnaire, filled.answers).response()
+    document = evaluate(filled.questionnaire, filled.answers).response(timezone.get_current_timezone())
     return document | {"status": "completed", "authored": filled.at.isoformat(), "identifier": {"value": str(response.public_id)}}

@@ -16,7 +16,7 @@ from intake.models import Answer as Row
 from intake.models import Response
 from intake.packet import packet
 from intake.questionnaire import Item, Questionnaire
-from intake.responses import from_response, instances
+from intake.responses import Rows, from_response, rows_of
 
 Line = dict[str, str]  # title, or text, words and state
 
@@ -73,14 +73,16 @@ def _authored(user: User, listed: list[Response]) -> dict[int, list[Line]]:
 def lines(code: str, questionnaire: Questionnaire, answers: Mapping[Key, Answer], shown: Collection[Key]) -> list[Line]:
     """The answers among `shown` in the order of the questionnaire, under the titles of their sections and rows."""
     observed = code in packet() and packet()[code].observed
-    return [line for item in questionnaire.items for line in _lines(item, "", answers, shown, observed)]
+    rows = rows_of(questionnaire, answers)
+    return [line for item in questionnaire.items for line in _lines(item, "", answers, rows, shown, observed)]
 
 
-def _lines(item: Item, outer: str, answers: Mapping[Key, Answer], shown: Collection[Key], observed: bool) -> Iterator[Line]:
+def _lines(
+    item: Item, outer: str, answers: Mapping[Key, Answer], rows: Rows, shown: Collection[Key], observed: bool
+) -> Iterator[Line]:
     if item.type == "group":
-        rows = instances(item, outer, answers) if item.repeats else [outer]
-        for place, instance in enumerate(rows, 1):
-            inside = [line for child in item.children for line in _lines(child, instance, answers, shown, observed)]
+        for place, instance in enumerate(rows.filled(item.link_id, outer) if item.repeats else [outer], 1):
+            inside = [line for child in item.children for line in _lines(child, instance, answers, rows, shown, observed)]
             title = f"{item.text} {place}" if item.repeats else item.text
             yield from [{"title": title}] if inside and title else []
             yield from inside
@@ -89,7 +91,7 @@ def _lines(item: Item, outer: str, answers: Mapping[Key, Answer], shown: Collect
     if answer is not None and answer.state is not State.MISSING and (item.link_id, outer) in shown:
         yield {"text": item.text, "words": answer_words(item, answer, observed=observed), "state": answer.state.value}
     for child in item.children:
-        yield from _lines(child, outer, answers, shown, observed)
+        yield from _lines(child, outer, answers, rows, shown, observed)
 
 
 def answer_words(item: Item, answer: Answer, *, observed: bool = False) -> str:
