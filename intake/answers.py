@@ -400,6 +400,8 @@ def _read(item: "Item", element: str, value: Any) -> Value:
             return Decimal(value) if item.type == "decimal" else value
         case "valueDecimal", int() | Decimal() if not isinstance(value, bool):
             return Decimal(value)
+        case "valueDecimal", float():  # of JSON that was not read exactly
+            return Decimal(str(value))
         case "valueDate", str():
             return PartialDate(value) if PARTIAL_DATE.fullmatch(value) else datetime.date.fromisoformat(value)
         case "valueDateTime", str():

@@ -59,8 +59,9 @@ LIMITS = frozenset(
 )  # fmt: skip
 # The types on which a limit means something; on another it would be accepted and then ignored.
 LETTERS, NUMBERS = frozenset(["string", "text", "url", "open-choice"]), frozenset(["integer", "decimal"])
+CHOSEN = LETTERS | {"choice"}  # LOINC writes lengths there too; what is chosen from a list has the length it has
 FITS = {
-    "maxLength": LETTERS, "minLength": LETTERS, "regex": LETTERS, "maxDecimalPlaces": frozenset(["decimal"]),
+    "maxLength": CHOSEN, "minLength": CHOSEN, "regex": LETTERS, "maxDecimalPlaces": frozenset(["decimal"]),
     "minValue": NUMBERS | {"date"}, "maxValue": NUMBERS | {"date"},
 }  # fmt: skip
 MAX_ITEMS = 2000
@@ -107,8 +108,6 @@ def _item(data: Mapping[str, Any], value_sets: Mapping[str, Any], problems: list
     for element in ("_text", "_prefix"):
         _Extensions(data.get(element, {}).get("extension", []), problem, known=frozenset())
     found = _Extensions(data.get("extension", []), problem)
-    if found.count("minLength", problem) in (0, 1):
-        del found.rows["minLength"]  # every answer has a character
     for limit, types in FITS.items():
         if (limit in found.rows or limit in data) and kind not in types:
             problem(f"{limit} on a question of type {kind} is not supported")

@@ -203,7 +203,7 @@ def test_texts_may_stand_below_a_question_with_several_answers() -> None:
         (limited("integer", "minValue", valueDecimal=Decimal("2.0")), "min_value", 2),
         (limited("decimal", "maxValue", valueDecimal=Decimal("2.5")), "max_value", Decimal("2.5")),
         (ask("string", maxLength=10), "max_length", 10),
-        (ask("choice", answerOption=YES_NO, **extension("minLength", valueInteger=1)), "min_length", None),
+        (ask("choice", answerOption=YES_NO, **extension("minLength", valueInteger=7)), "min_length", 7),
         (limited("string", "urn:elsewhere/designNote", valueString="x"), "type", "string"),
     ],
 )
