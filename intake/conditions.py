@@ -8,8 +8,9 @@ other calls, no arithmetic. Logic after Kleene (1938): `not unknown` is unknown,
 """
 
 import ast
+import math
 import operator
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -90,8 +91,11 @@ class _Part:
     used: frozenset[str]
 
 
-def compile_condition(text: str, allowed_names: Collection[str]) -> Condition:
-    """Read a condition. Raises ConditionError naming the position of whatever is not part of the language."""
+def compile_condition(text: str, kinds: Mapping[str, str]) -> Condition:
+    """Read a condition over the facts of `kinds`: bool, number or text by name.
+
+    Raises ConditionError naming the position of whatever is not part of the language or compares what does not compare.
+    """
     text = " ".join(text.split())
     if len(text) > MAX_LENGTH:
         raise ConditionError(f"The condition is longer than {MAX_LENGTH} characters.")
@@ -100,7 +104,7 @@ def compile_condition(text: str, allowed_names: Collection[str]) -> Condition:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = getattr(error, "offset", None) or 1
         raise ConditionError(f"Cannot read the condition at character {where}: {text!r}.") from error
-    _check_truth(tree, frozenset(allowed_names), 0)
+    _check_truth(tree, kinds, 0)
     names = frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name)) - set(EXTREMES)
     return Condition(text, names, tree)
 
@@ -142,64 +146,79 @@ def _refuse(node: ast.AST, why: str) -> ConditionError:
     return ConditionError(f"{why} at character {getattr(node, 'col_offset', 0) + 1}.")
 
 
-def _check_truth(node: ast.expr, allowed: frozenset[str], depth: int) -> None:
+def _check_truth(node: ast.expr, kinds: Mapping[str, str], depth: int) -> None:
     if depth > MAX_DEPTH:
         raise _refuse(node, "The condition is nested too deeply")
     match node:
         case ast.BoolOp(values=values):
             for value in values:
-                _check_truth(value, allowed, depth + 1)
+                _check_truth(value, kinds, depth + 1)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            _check_truth(operand, allowed, depth + 1)
+            _check_truth(operand, kinds, depth + 1)
         case ast.Compare(left=left, ops=operators, comparators=others):
-            _check_operand(left, allowed)
-            for op, other in zip(operators, others, strict=True):
-                _check_comparison(op, other, allowed)
+            for op, one, other in zip(operators, [left, *others], others, strict=False):
+                _check_comparison(op, one, other, kinds)
         case ast.Name() | ast.Constant(value=bool()):
-            _check_operand(node, allowed)
+            if _kind(node, kinds) != "bool":
+                raise _refuse(node, f"{ast.unparse(node)} is neither yes nor no and must be compared")
         case _:
             raise _refuse(node, f"{type(node).__name__} is not part of the language")
 
 
-def _check_comparison(op: ast.cmpop, other: ast.expr, allowed: frozenset[str]) -> None:
+def _check_comparison(op: ast.cmpop, one: ast.expr, other: ast.expr, kinds: Mapping[str, str]) -> None:
+    kind = _kind(one, kinds)
     if isinstance(op, ast.In | ast.NotIn):
         if not isinstance(other, ast.Tuple | ast.List) or not other.elts:
             raise _refuse(other, "`in` needs a list of values in brackets")
         for element in other.elts:
             _constant(element)
+            _check_alike(one, kind, element, _kind(element, kinds))
     elif type(op) in COMPARISONS:
-        _check_operand(other, allowed)
+        _check_alike(one, kind, other, _kind(other, kinds))
+        if type(op) not in (ast.Eq, ast.NotEq) and kind != "number":
+            raise _refuse(one, f"Only numbers are more or less, and {ast.unparse(one)} is a {kind}")
     else:
         raise _refuse(other, f"{type(op).__name__} is not part of the language")
 
 
-def _check_operand(node: ast.expr, allowed: frozenset[str]) -> None:
+def _check_alike(one: ast.expr, kind: str, other: ast.expr, its_kind: str) -> None:
+    if kind != its_kind:
+        raise _refuse(other, f"{ast.unparse(one)} is a {kind} and {ast.unparse(other)} a {its_kind}: they do not compare")
+
+
+def _kind(node: ast.expr, kinds: Mapping[str, str]) -> str:
+    """bool, number or text: what an operand is. Raises ConditionError for what is none."""
     match node:
         case ast.Name(id=name):
-            if name not in allowed:
+            if name not in kinds:
                 raise _refuse(node, f"There is no fact {name!r}")
-        case ast.Call(func=ast.Name(id="min" | "max"), args=args, keywords=[]) if args:
+            return kinds[name]
+        case ast.Call(func=ast.Name(id="min" | "max" as extreme), args=args, keywords=[]) if args:
             for arg in args:
                 if isinstance(arg, ast.Call):
                     raise _refuse(arg, "min and max are not nested")
-                _check_operand(arg, allowed)
-        case _:
-            _constant(node)
+                if _kind(arg, kinds) != "number":
+                    raise _refuse(arg, f"{extreme} is of numbers, and {ast.unparse(arg)} is none")
+            return "number"
+    value = _constant(node)
+    return "bool" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
 
 
 def _constant(node: ast.expr) -> object:
     """A constant's value; fractions are decimals, exact as written."""
     match node:
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)) if not isinstance(number, bool):
-            return -_exact(number)
+            return -_exact(node, number)
         case ast.Constant(value=bool() | str() as value):
             return value
         case ast.Constant(value=int() | float() as number):
-            return _exact(number)
+            return _exact(node, number)
     raise _refuse(node, f"{type(node).__name__} is not part of the language")
 
 
-def _exact(number: int | float) -> int | Decimal:
+def _exact(node: ast.expr, number: int | float) -> int | Decimal:
+    if isinstance(number, float) and not math.isfinite(number):
+        raise _refuse(node, "The number is too large")
     return number if isinstance(number, int) else Decimal(repr(number))
 
 

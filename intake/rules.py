@@ -58,6 +58,9 @@ class Choice:
     value: str
 
 
+KINDS = {name: fact.kind for name, fact in FACTS.items()}
+
+
 @dataclass(frozen=True)
 class Rule:
     """One rule of flags.yaml or interactions.yaml."""
@@ -96,7 +99,7 @@ class Outcome:
 def condition(text: str, where: str) -> Condition:
     """A condition over the facts. Raises ContentError that says where it stands."""
     try:
-        return compile_condition(text, FACTS)
+        return compile_condition(text, KINDS)
     except ConditionError as error:
         raise ContentError(f"{where}: {error}") from error
 

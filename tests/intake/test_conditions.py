@@ -12,11 +12,11 @@ from intake.answers import State
 from intake.conditions import MAX_LENGTH, ConditionError, Step, compile_condition, first_match
 
 T, F, U = True, False, None
-NAMES = frozenset(["a", "b", "c", "n", "m", "word"])
+KINDS = dict.fromkeys("abc", "bool") | dict.fromkeys("nm", "number") | {"word": "text"}
 
 
 def truth(text: str, **facts: object) -> bool | None:
-    return compile_condition(text, NAMES).evaluate(facts).truth
+    return compile_condition(text, KINDS).evaluate(facts).truth
 
 
 # Kleene's tables (1938): a, b, a and b, a or b
@@ -166,14 +166,14 @@ def degree(tree: Any, facts: dict[str, Any]) -> int:
 
 @given(TREES, FACTS)
 def test_any_condition_agrees_with_the_second_evaluator(tree: Any, facts: dict[str, Any]) -> None:
-    result = compile_condition(written(tree), NAMES).evaluate(facts)
+    result = compile_condition(written(tree), KINDS).evaluate(facts)
     assert result.truth is {0: False, 1: None, 2: True}[degree(tree, facts)]
 
 
 @given(TREES, FACTS)
 def test_what_was_used_is_known_and_enough_and_what_is_open_is_not(tree: Any, facts: dict[str, Any]) -> None:
     """The facts shown as used decide alone; a condition is open exactly when it names facts that keep it so."""
-    condition = compile_condition(written(tree), NAMES)
+    condition = compile_condition(written(tree), KINDS)
     result = condition.evaluate(facts)
     assert all(facts[name] is not None for name in result.used)
     assert all(facts[name] is None for name in result.unknown)
@@ -184,7 +184,7 @@ def test_what_was_used_is_known_and_enough_and_what_is_open_is_not(tree: Any, fa
 
 @given(TREES, FACTS, FACTS)
 def test_learning_more_changes_no_decided_condition(tree: Any, facts: dict[str, Any], more: dict[str, Any]) -> None:
-    condition = compile_condition(written(tree), NAMES)
+    condition = compile_condition(written(tree), KINDS)
     before = condition.evaluate(facts).truth
     after = condition.evaluate({name: more[name] if value is None else value for name, value in facts.items()}).truth
     assert before is None or after is before
@@ -192,16 +192,16 @@ def test_learning_more_changes_no_decided_condition(tree: Any, facts: dict[str, 
 
 @given(TREES, FACTS)
 def test_the_whole_condition_is_the_last_step(tree: Any, facts: dict[str, Any]) -> None:
-    result = compile_condition(written(tree), NAMES).evaluate(facts)
+    result = compile_condition(written(tree), KINDS).evaluate(facts)
     assert result.trace[-1].truth is result.truth
-    assert compile_condition(result.trace[-1].text, NAMES).evaluate(facts).truth is result.truth
+    assert compile_condition(result.trace[-1].text, KINDS).evaluate(facts).truth is result.truth
 
 
 # What is shown
 
 
 def test_the_trace_names_each_part_with_its_value_inner_before_outer() -> None:
-    result = compile_condition("n >= 13 and not a", NAMES).evaluate({"n": 15, "a": False})
+    result = compile_condition("n >= 13 and not a", KINDS).evaluate({"n": 15, "a": False})
     assert result.trace == (
         Step("n", None, 15),
         Step("n >= 13", True),
@@ -226,12 +226,12 @@ def test_the_trace_names_each_part_with_its_value_inner_before_outer() -> None:
     ],
 )
 def test_what_decided_it_and_what_keeps_it_open_are_named(text: str, facts: dict[str, object], used: set[str], unknown: set[str]) -> None:
-    result = compile_condition(text, NAMES).evaluate(facts)
+    result = compile_condition(text, KINDS).evaluate(facts)
     assert (result.used, result.unknown) == (used, unknown)
 
 
 def test_a_condition_knows_the_facts_it_looks_at() -> None:
-    assert compile_condition("a and min(n, m) > 2 or word in ('x',)", NAMES).names == {"a", "n", "m", "word"}
+    assert compile_condition("a and min(n, m) > 2 or word in ('x',)", KINDS).names == {"a", "n", "m", "word"}
 
 
 # What is refused
@@ -261,6 +261,24 @@ REFUSED = [
     ("a conditional", "a if b else c", "IfExp"),
     ("a choice of minus", "n > -m", "UnaryOp"),
     ("two statements", "a; b", "Cannot read"),
+    ("a list that is compared", "n in (1, 2) < 3", "Tuple is not part"),
+    ("a number beyond all numbers", "n < 1e400", "too large at character 5"),
+    ("one below them all", "n > -1e400", "too large"),
+    ("a number as truth", "n", "n is neither yes nor no and must be compared at character 1"),
+    ("a text as truth", "a and not word", "word is neither yes nor no"),
+    ("the least as truth", "min(n, m)", "Call"),
+    ("a number and a text", "n > 'many'", "n is a number and 'many' a text: they do not compare at character 5"),
+    ("a text and a number", "word == 3", "word is a text and 3 a number"),
+    ("a number and a truth", "n == True", "n is a number and True a bool"),
+    ("a truth and a number", "a == 1", "a is a bool and 1 a number"),
+    ("two facts of two kinds", "n == word", "they do not compare"),
+    ("a list of two kinds", "n in (1, 'a')", "n is a number and 'a' a text"),
+    ("a list of another kind", "word not in (1, 2)", "they do not compare"),
+    ("the second link of a chain", "1 < n < word", "they do not compare"),
+    ("the least of a truth", "min(b, n) > 1", "min is of numbers, and b is none"),
+    ("the most of a text", "max(n, 'x') > 1", "max is of numbers"),
+    ("more than yes", "a > False", "Only numbers are more or less, and a is a bool"),
+    ("more than a word", "word >= 'HIGH'", "Only numbers are more or less, and word is a text"),
     ("nothing", "", "Cannot read"),
     ("half a condition", "a and", "Cannot read"),
     ("NUL", "a and \0b", "Cannot read"),
@@ -273,7 +291,7 @@ REFUSED = [
 @pytest.mark.parametrize(("text", "says"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 def test_what_is_no_condition_is_refused_with_a_sentence(text: str, says: str) -> None:
     with pytest.raises(ConditionError, match=says):
-        compile_condition(text, NAMES)
+        compile_condition(text, KINDS)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +314,7 @@ def test_a_fact_of_the_wrong_kind_is_an_error_and_not_false(text: str, facts: di
 
 # Tables: the first true row counts
 
-ROWS = [(str(at), compile_condition(name, NAMES)) for at, name in ((3, "a"), (2, "b"), (1, "c"))]
+ROWS = [(str(at), compile_condition(name, KINDS)) for at, name in ((3, "a"), (2, "b"), (1, "c"))]
 
 
 @pytest.mark.parametrize("facts", list(product([T, F, U], repeat=3)))

@@ -246,3 +246,9 @@ def test_four_flags_are_names_of_an_interaction_and_no_others() -> None:
         "SF-08": {"IX-14"}, "SF-09": {"IX-16"}, "SF-10": {"IX-12"}, "SF-11": {"IX-13"},
         "IX-14": {"SF-08"}, "IX-16": {"SF-09"}, "IX-12": {"SF-10"}, "IX-13": {"SF-11"},
     }  # fmt: skip
+
+
+def test_a_condition_that_compares_what_does_not_compare_is_refused_with_its_place() -> None:
+    number = next(name for name, fact in FACTS.items() if fact.kind == "number")
+    with pytest.raises(ContentError, match=f"flags.yaml, SF-01: {number} is a number and True a bool"):
+        condition(f"{number} == True", "flags.yaml, SF-01")
