@@ -295,6 +295,13 @@ def test_a_page_opened_before_anything_was_answered_is_told_that_somebody_has_su
     assert Response.objects.drafts_of(house.mine).count() == 1
 
 
+@pytest.mark.parametrize("forged", ["5", "-1", "9" * 40, "x", ""])
+def test_a_version_that_no_answer_has_had_is_no_failure_and_the_answer_is_kept(house: House, forged: str) -> None:
+    sheet = Sheet(client_of(house.staff["nurse"]), house.mine, "gad7")
+    assert sheet.press(**{"v-a-1": forged, "a-1": DAYS[1]}).status_code == 302
+    assert stored(house.mine, "gad7") == {"1": "Several days"}
+
+
 @pytest.mark.parametrize("forged", ["x", "00000000-0000-0000-0000-000000000007", "after x", "\x00"])
 def test_a_page_that_began_from_nothing_we_know_writes_nothing(house: House, forged: str) -> None:
     save(house.staff["nurse"], house.mine, "phq9", {"1": DAYS[1]})
