@@ -14,20 +14,29 @@ from zoneinfo import ZoneInfo
 import typst
 
 from plans import document as canonical
-from plans.printable import printable
+from plans.home import sent_home
+from plans.printable import as_written, printable
 
 TEMPLATE = Path(__file__).parent / "typst" / "plan.typ"
 TITLES = {"clinic": "Treatment plan", "patient": "Your treatment plan"}
 PROVISIONAL = "PROVISIONAL"
 PROVISIONAL_NOTE = "Written from an unfinished intake, because treatment could not wait. Some questions are still open."
 CRISIS = "In a crisis call or text 988, at any hour. If a life is in danger, call 911."
-MEANINGS = {"author": "Author of the plan", "certifier": "Reviewed and certified"}
 PATIENT_SIGNED = {
-    "": "The patient has not been asked to sign yet.",
-    "signed": "The patient signed in the clinic.",
-    "declined": "The patient declined to sign.",
-    "absent": "The patient could not sign on the day.",
+    "clinic": {
+        "": "The patient has not been asked to sign yet.",
+        "signed": "The patient signed in the clinic.",
+        "declined": "The patient declined to sign.",
+        "absent": "The patient could not sign on the day.",
+    },
+    "patient": {
+        "": "You have not been asked to sign yet.",
+        "signed": "You signed in the clinic.",
+        "declined": "You chose not to sign.",
+        "absent": "You could not sign on the day.",
+    },
 }
+NOT_DRAWN = "Some characters cannot be printed and stand here as [U+...]; the name as written is in the record."
 WORDS = {
     "clinic": {
         "safety": "Safety first",
@@ -35,15 +44,17 @@ WORDS = {
         "no_flags": "No safety flag or interaction is open.",
         "goals": "Problems, goals and what is done",
         "no_goals": "No goal has been written yet.",
-        "source": "Assessed",
         "goal": "Goal",
         "objective": "Objective",
         "intervention_head": ["Intervention", "Who", "How often, how long", "Start and review"],
         "accepted": "Components accepted",
-        "because": "Because:",
+        "hold": "on hold until the emergency evaluation is recorded",
         "declined": "Not chosen",
         "next": "Review and discharge",
+        "signature_head": ["Name", "Discipline", "Meaning", "Time"],
+        "hash": "SHA-256",
         "hash_note": "This hash is the fingerprint of the signed document. Any change, however small, gives another hash.",
+        "unreviewed": "Not yet clinically reviewed: the content behind the suggestions waits for a named clinician's check.",
     },
     "patient": {
         "safety": "Your safety comes first",
@@ -51,20 +62,26 @@ WORDS = {
         "no_flags": "Tell us at once if something worries you.",
         "goals": "Your goals and how we get there",
         "no_goals": "We write your goals together at the next visit.",
-        "source": "What we saw",
         "goal": "Goal",
         "objective": "Step",
-        "intervention_head": ["What happens", "Who", "How often, how long", "Start and review"],
+        "intervention_head": ["What happens", "Who", "How often, how long", "When"],
         "accepted": "What you chose",
-        "because": "",
-        "declined": "What you did not choose",
+        "hold": "waits until the emergency check is done",
+        "declined": "What you did not choose for now",
         "next": "What comes next",
-        "hash_note": "This number shows that your copy is the same as the plan we keep.",
+        "signature_head": ["Name", "Work", "What they did", "When"],
+        "hash": "Check number",
+        "hash_note": "The check number shows that your copy is of the plan we keep.",
+        "unreviewed": "The texts this plan was built from have not been checked by a named clinician yet.",
     },
 }
-# The patient's copy goes home, where the person who makes it unsafe may read it: no finding of these rules, and no words of staff.
-NOT_SENT_HOME = ("SF-12",)
+MEANINGS = {
+    "clinic": {"author": "Author of the plan", "certifier": "Reviewed and certified"},
+    "patient": {"author": "Wrote the plan", "certifier": "Checked the plan"},
+}
 SEVERITIES = ("CRITICAL", "HIGH", "MODERATE", "INFO")
+NAME_IN_HEADER = 60  # characters of the name at the top of each page; the box on the first page has all of it
+LONG_CELL = 160  # characters from which a row of a table is written as a paragraph
 
 
 def render(
@@ -77,12 +94,14 @@ def render(
 
     signatures: [{name, credential, discipline, meaning "author" or "certifier", at: aware date-time or ISO text}].
     status: said at the top, e.g. "In force", "Superseded by version 3", "Draft, not signed".
-    copy: "clinic", or "patient" for the patient's copy in plain words.
+    copy: "clinic", or "patient" for the patient's copy in plain words, without what is not sent home (plans/home.py).
     Raises DocumentError when the document lacks a part, KeyError for an unknown copy.
     """
     sha = canonical.sha256(canonical.build(document))
     plan = canonical.load(canonical.build(document))
-    view = printable(_view(plan, [dict(s) for s in signatures], status, copy, sha)) | {"hash": sha}
+    shown = plan if copy == "clinic" else sent_home(plan)
+    view = _view(shown, [dict(s) for s in signatures], status, copy, sha)
+    view = printable(view) | {"hash": sha, "not_drawn": "" if as_written(view) else NOT_DRAWN}
     moments = [_moment(s["at"]) for s in signatures] or [_moment(plan["assessment"]["evaluated_at"])]
     return typst.compile(
         TEMPLATE.read_bytes(),
@@ -109,45 +128,39 @@ def _view(plan: dict[str, Any], signatures: list[dict[str, Any]], status: str, c
         "subtitle": f"{plan['program']['name']} · {status}" + ("" if clinic else " · Your copy"),
         "head": {
             "left": f"{title}, version {plan['number']} · {status}" if clinic else f"Your copy · version {plan['number']}",
-            "right": f"{patient['name']} · {patient['record_number']}",
+            "right": f"{_short(patient['name'])} · {patient['record_number']}",
         },
-        "foot": f"SHA-256 {sha[:12]}",
+        "foot": f"{WORDS[copy]['hash']} {sha[:12]}",
         "provisional": PROVISIONAL if plan["provisional"] else None,
         "provisional_note": PROVISIONAL_NOTE,
         "words": WORDS[copy],
-        "patient": list(_patient(plan, zone)),
-        "flags": [_flag(flag, zone) for flag in sorted(plan["flags"], key=_severity) if clinic or flag["rule"] not in NOT_SENT_HOME],
-        "problems": [_problem(problem, clinic) for problem in plan["problems"] if clinic or not _stays_here(problem)],
-        "accepted": [_accepted(row, clinic) for row in plan["suggestions"] if row["decision"] == "accepted"],
-        "declined": [
-            [r["name"], _capital(r["decision"]), (r.get("reason") if clinic else "") or "-"]
-            for r in plan["suggestions"]
-            if r["decision"] in ("declined", "not now")
-        ],
-        "deferrals": [[_joined(" ", r["rule"], r.get("subject")), r["reason"]] for r in plan["deferrals"]] if clinic else [],
-        "undecided": [[r["name"], "; ".join(_texts(r["ask"]))] for r in plan["undecided"]] if clinic else [],
-        "next": list(_next(plan)),
+        "patient": list(_patient(plan, zone, clinic)),
+        "flags": [_flag(flag, zone) for flag in sorted(plan["flags"], key=_severity)],
+        "problems": [_problem(problem) for problem in plan["problems"]],
+        "accepted": [_accepted(row) for row in plan["suggestions"] if row["decision"] == "accepted"],
+        "declined": [_declined(row, clinic) for row in plan["suggestions"] if row["decision"] in ("declined", "not now")],
+        "deferrals": [[_joined(" ", r["rule"], r.get("subject")), r["reason"]] for r in plan["deferrals"]],
+        "undecided": [[r["name"], "; ".join(_texts(r["ask"]))] for r in plan["undecided"]],
+        "next": list(_next(plan, clinic)),
         "level": _text(plan["level"].get("text") or plan["level"].get("label")) if plan["level"] else "",
         "scores": [[s["name"], _text(s.get("total"), "not scored"), _text(s.get("text") or s.get("band"), "-")] for s in plan["scores"]],
         "needs": [[f"{n['id']} {n['name']}", _text(n.get("rating"), "not known yet"), _text(n.get("text"), "-")] for n in plan["needs"]],
         "instruments": [[q["title"], q["version"], q["sha256"][:16]] for q in plan["questionnaires"]],
-        "signatures": [_signature(row, zone) for row in signatures],
-        "patient_signature": _patient_signature(plan["patient_signature"]),
-        "reviewed": "Not yet clinically reviewed: the content behind the suggestions waits for a named clinician's check."
-        if plan["unreviewed"]
-        else "",
+        "signatures": [_signature(row, zone, MEANINGS[copy]) for row in signatures],
+        "patient_signature": _patient_signature(plan["patient_signature"], PATIENT_SIGNED[copy]),
+        "reviewed": WORDS[copy]["unreviewed"] if plan["unreviewed"] else "",
     }
 
 
-def _patient(plan: dict[str, Any], zone: ZoneInfo) -> Iterator[list[str]]:
+def _patient(plan: dict[str, Any], zone: ZoneInfo, clinic: bool) -> Iterator[list[str]]:
     patient = plan["patient"]
     yield ["Name", patient["name"]]
     if patient.get("preferred_name"):
         yield ["Preferred name", _joined(", ", patient["preferred_name"], patient.get("pronouns"))]
     yield ["Born", _day(patient["birth_date"])]
     yield ["Record number", patient["record_number"]]
-    yield ["Assessed", _time(plan["assessment"]["evaluated_at"], zone)]
-    yield ["Review by", _day(plan["review_on"]) or "not set"]
+    yield ["Assessed" if clinic else "You answered on", _time(plan["assessment"]["evaluated_at"], zone)]
+    yield ["Review by" if clinic else "We look at it again by", _day(plan["review_on"]) or "not set"]
 
 
 def _flag(flag: dict[str, Any], zone: ZoneInfo) -> dict[str, str]:
@@ -162,14 +175,9 @@ def _severity(flag: dict[str, Any]) -> tuple[int, str]:
     return SEVERITIES.index(flag["severity"]), flag["rule"]
 
 
-def _stays_here(problem: dict[str, Any]) -> bool:
-    """Whether a problem, with everything under it, comes from a finding that must not be read at home."""
-    return any(rule in _text(problem.get("source")) for rule in NOT_SENT_HOME)
-
-
-def _problem(problem: dict[str, Any], clinic: bool) -> dict[str, Any]:
+def _problem(problem: dict[str, Any]) -> dict[str, Any]:
     goals = [_goal(goal) for goal in problem["goals"]]
-    return {"title": problem["title"], "source": _text(problem.get("source")) if clinic else "", "goals": goals}
+    return {"title": problem["title"], "source": _text(problem.get("source")), "goals": goals}
 
 
 def _goal(goal: dict[str, Any]) -> dict[str, Any]:
@@ -183,8 +191,13 @@ def _goal(goal: dict[str, Any]) -> dict[str, Any]:
         "text": goal["text"],
         "words": _text(goal.get("patient_words")),
         "measure": [pair for pair in measure if pair[1]],
-        "objectives": [{"text": o["text"], "interventions": [_intervention(i) for i in o["interventions"]]} for o in goal["objectives"]],
+        "objectives": [_objective(objective) for objective in goal["objectives"]],
     }
+
+
+def _objective(objective: dict[str, Any]) -> dict[str, Any]:
+    rows = [_intervention(row) for row in objective["interventions"]]
+    return {"text": objective["text"], "interventions": rows, "long": any(len(cell) > LONG_CELL for row in rows for cell in row)}
 
 
 def _intervention(row: dict[str, Any]) -> list[str]:
@@ -194,34 +207,47 @@ def _intervention(row: dict[str, Any]) -> list[str]:
     return [row["text"], who or "-", _joined(", ", row.get("frequency"), row.get("duration")) or "-", dates or "-"]
 
 
-def _accepted(row: dict[str, Any], clinic: bool) -> dict[str, Any]:
+def _accepted(row: dict[str, Any]) -> dict[str, Any]:
     caution = _joined("; ", None if row.get("contraindication") == "none" else row.get("contraindication"), *_texts(row.get("contra_now")))
-    evidence = f"Grade {row['grade']}. {row['cite']}" if row.get("cite") else ""
     return {
-        "id": row["component_id"] if clinic else "",
+        "id": row["component_id"],
         "name": row["name"],
-        "note": _text(row.get("note")) if clinic else "",
+        "note": _text(row.get("note")),
         "hold": bool(row.get("hold")),
-        "because": " ".join(_texts(row.get("because"))) if clinic else "",
-        "caution": caution if clinic else "",
-        "evidence": evidence if clinic else "",
+        "because": " ".join(_texts(row.get("because"))),
+        "caution": caution,
+        "evidence": f"Grade {row['grade']}. {row['cite']}" if row.get("cite") else "",
     }
 
 
-def _next(plan: dict[str, Any]) -> Iterator[list[str]]:
+def _declined(row: dict[str, Any], clinic: bool) -> list[str]:
+    return [row["name"], _capital(row["decision"]), *([row.get("reason") or "-"] if clinic else [])]
+
+
+def _next(plan: dict[str, Any], clinic: bool) -> Iterator[list[str]]:
+    if not clinic:
+        yield ["We look at the plan together by", _day(plan["review_on"]) or "a day we have not set yet"]
+        criteria = _text(plan["discharge_criteria"], "we have talked about it: ask us at your visit")
+        yield ["You are ready to finish or to move on when", criteria]
+        return
     yield ["Review by", _day(plan["review_on"]) or "not set"]
     yield ["Ready for discharge or transfer when", _text(plan["discharge_criteria"], "not written yet")]
     yield ["Copy of the plan", "offered to the patient" if plan["copy_offered"] else "not offered yet"]
 
 
-def _signature(row: dict[str, Any], zone: ZoneInfo) -> list[str]:
-    meaning = MEANINGS.get(row["meaning"], row["meaning"])
+def _signature(row: dict[str, Any], zone: ZoneInfo, meanings: Mapping[str, str]) -> list[str]:
+    meaning = meanings.get(row["meaning"], row["meaning"])
     return [_joined(", ", row["name"], row.get("credential")), _capital(row["discipline"]), meaning, _time(row["at"], zone)]
 
 
-def _patient_signature(row: dict[str, Any]) -> str:
-    said = PATIENT_SIGNED.get(row["status"], row["status"])
+def _patient_signature(row: dict[str, Any], sentences: Mapping[str, str]) -> str:
+    said = sentences.get(row["status"], row["status"])
     return f"{said} Reason: {row['reason']}" if row.get("reason") else said
+
+
+def _short(name: str) -> str:
+    name = printable(name).replace("\u200b", "")  # a character that cannot be drawn takes eight places
+    return name if len(name) <= NAME_IN_HEADER else f"{name[:NAME_IN_HEADER].rstrip()}…"
 
 
 def _texts(value: Any) -> list[str]:

@@ -2,14 +2,23 @@
 
 import datetime
 import io
+import os
+import random
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
 
+from intake.flags import flags
 from plans import document, pdf
-from plans.printable import printable
-from tests.plans.documents import SIGNATURES, SIGNED_AT, goal, intervention, plan, suggestion
+from plans.home import NOT_SENT_HOME, only_for
+from plans.printable import MARKS, printable
+from tests.plans.documents import SIGNATURES, SIGNED_AT, first_plan, goal, intervention, plan, suggestion
+
+ROOT = Path(__file__).parents[2]
 
 
 def read(data: bytes) -> list[str]:
@@ -111,22 +120,124 @@ def test_the_patients_copy_is_in_plain_words():
     assert not any(term in said for term in ("Grade D", "CDC 2022", "PV-4", "SF-06", "N1 Withdrawal", "Naloxone in hand today"))
 
 
-def test_what_the_patient_said_about_home_does_not_go_home():
-    flag = plan()["flags"][0] | {"rule": "SF-12", "name": "Home safety", "message": "You told us that you are not safe at home."}
-    assert "not safe at home" in text(pdf.render(plan(flags=[flag]), SIGNATURES))
-    assert "not safe at home" not in text(pdf.render(plan(flags=[flag]), SIGNATURES, copy="patient"))
+# What goes home
+
+FIXED = ("schema", "language", "timezone", "severity", "decision", "status")  # words of the program, not of a person
+GOES_HOME = {
+    "program.name", "patient.name", "patient.preferred_name", "patient.pronouns", "patient.record_number", "flags.message",
+    "suggestions.name", "problems.title", "problems.goals.text", "problems.goals.patient_words", "problems.goals.measure",
+    "problems.goals.baseline", "problems.goals.target", "problems.goals.objectives.text", "discharge_criteria",
+    *(f"problems.goals.objectives.interventions.{name}" for name in ("text", "frequency", "duration", "responsible", "discipline")),
+}  # fmt: skip
 
 
-def test_a_problem_about_home_does_not_go_home_nor_do_words_of_staff():
-    """Whoever makes the home unsafe may read the copy: neither the problem with its goals nor a reason or note says a thing."""
-    home = plan()["problems"][0] | {"title": "CANARY safety at home", "source": "SF-12, critical"}
-    rows = [suggestion(note="CANARY ask alone"), suggestion(component_id="CBT-01", decision="declined", reason="CANARY partner reads mail")]
-    other = plan()["problems"][0] | {"title": "Kratom use disorder", "source": "CANARY source"}
-    deferrals = [{"rule": "PV-1", "subject": "SF-12", "reason": "CANARY shelter found"}]
-    changed = plan(problems=[home, other], suggestions=rows, deferrals=deferrals)
-    assert text(pdf.render(changed, SIGNATURES)).count("CANARY") == 5
-    at_home = text(pdf.render(changed, SIGNATURES, copy="patient"))
-    assert "CANARY" not in at_home and "Kratom use disorder" in at_home
+def with_canaries(value, path, found):
+    """The same structure with a word of its own in every text; `found` fills with {word: path}."""
+    match value:
+        case dict():
+            return {name: with_canaries(item, f"{path}.{name}".lstrip("."), found) for name, item in value.items()}
+        case list():
+            return [with_canaries(item, path, found) for item in value]
+        case str() if path.rpartition(".")[2] not in FIXED and not re.match(r"\d{4}-\d\d-\d\d|SF-|IX-", value):
+            word = f"Canary{len(found):03}x"
+            found[word] = path
+            return word
+    return value
+
+
+def everything(**changes):
+    """A plan with a text in every field there is."""
+    flags = [plan()["flags"][0] | {"acknowledged_by": "A", "acknowledged_at": SIGNED_AT, "action_taken": "T"}]
+    undecided = [plan()["undecided"][0] | {"name": "N"}]
+    rows = [suggestion(reason="R", contra_now=["C"]), suggestion(component_id="CMP-02", name="Yoga", decision="declined", reason="R")]
+    parts = {"flags": flags, "undecided": undecided, "suggestions": rows, "patient_signature": {"status": "declined", "reason": "R"}}
+    more = {"deferrals": [{"rule": "PV-4", "subject": "S", "reason": "R"}], "supersedes": {"sha256": "s", "signatures": ["t"]}}
+    return document.load(document.build(plan(**parts | more | changes)))
+
+
+def test_only_what_is_the_patients_own_goes_home():
+    """Every text of the document is looked for on the copy: a new field does not go home by itself."""
+    found = {}
+    said = text(pdf.render(with_canaries(everything(), "", found), SIGNATURES, copy="patient"))
+    assert {path for word, path in found.items() if word in said} == GOES_HOME
+    assert not any(term in said for term in ("SHA-256", "Grade", "Because:", "Reason"))
+
+
+def test_the_clinics_copy_says_why_and_what_was_done():
+    found = {}
+    said = text(pdf.render(with_canaries(everything(), "", found), SIGNATURES))
+    assert {path for word, path in found.items() if word in said} > GOES_HOME | {
+        "problems.source", "suggestions.note", "suggestions.reason", "suggestions.because", "deferrals.reason", "flags.action_taken",
+    }  # fmt: skip
+
+
+HOME = "Canaryhome"
+
+
+def under_a_goal(*objectives):
+    return {"problems": [{"title": "Sleep", "source": "", "goals": [goal(objectives=list(objectives))]}]}
+
+
+STEP = {"text": "A step", "interventions": [intervention(text="Something else")]}
+WITHHELD = [
+    ("the flag", {"flags": [plan()["flags"][0] | {"rule": "SF-12", "name": HOME, "message": HOME}]}),
+    ("a problem by its source", {"problems": [{"title": HOME, "source": "SF-12, critical", "goals": [goal(text=HOME)]}]}),
+    ("a problem by the flag's name", {"problems": [{"title": "Safety at home", "source": "seen", "goals": [goal(text=HOME)]}]}),
+    ("a goal", {"problems": [{"title": "Sleep", "source": "", "goals": [goal(), goal(text=f"sf 12: {HOME}")]}]}),
+    ("an objective", under_a_goal(STEP, {"text": f"SF-12 {HOME}", "interventions": []})),
+    ("an intervention", under_a_goal(STEP | {"interventions": [intervention(), intervention(text=f"safety at home {HOME}")]})),
+    ("the component that answers it alone", {"suggestions": [suggestion(name=HOME, only_for=["SF-12"])]}),
+    ("the same, declined", {"suggestions": [suggestion(name=HOME, only_for=["SF-12"], decision="declined")]}),
+    ("a component whose only reason it is", {"suggestions": [suggestion(name=HOME, because=["SF-12 (Safety at home) is raised."])]}),
+    (
+        "the goal of such a component",
+        {
+            "suggestions": [suggestion(component_id="SOC-01", only_for=["SF-12"])],
+            "problems": [{"title": "Sleep", "source": "", "goals": [goal(text=HOME, component_id="SOC-01")]}],
+        },
+    ),
+    ("the criteria that name it", {"discharge_criteria": f"SF-12 is closed, {HOME}"}),
+]
+
+
+@pytest.mark.parametrize(("what", "parts"), WITHHELD, ids=[what for what, _ in WITHHELD])
+def test_what_the_patient_said_about_home_does_not_go_home(what, parts):
+    assert HOME in text(pdf.render(plan(**parts), SIGNATURES))
+    said = text(pdf.render(plan(**parts), SIGNATURES, copy="patient"))
+    assert HOME not in said and not re.search(r"SF.?12|safety at home", said, re.IGNORECASE)
+
+
+def test_a_component_that_is_there_for_other_reasons_stays_without_the_reason():
+    because = ["The number of unmet social needs is 2, and 1 or more counts.", "SF-12 (Safety at home) is raised."]
+    kept = plan(suggestions=[suggestion(component_id="SOC-01", name="Case management", because=because)])
+    said = text(pdf.render(kept, SIGNATURES, copy="patient"))
+    assert "Case management" in said and "unmet" not in said and "SF-12" not in said
+
+
+def test_a_problem_whose_goals_all_stay_here_stays_here():
+    withheld = plan(problems=[{"title": "Nights", "source": "", "goals": [goal(text="SF-12")]}])
+    said = text(pdf.render(withheld, SIGNATURES, copy="patient"))
+    assert "Nights" not in said and "We write your goals together" in said
+
+
+def test_the_rules_not_sent_home_have_the_names_of_the_content():
+    assert {rule: flags()[rule].name for rule in NOT_SENT_HOME} == NOT_SENT_HOME
+
+
+UNSAFE = {"unsafe": True, "danger_now": False, "sf_12": True, "sud_count": 2, "support_person": True}
+ONLY_FOR = [  # component, rules it answers, facts, what it is only for
+    ("SOC-01", ["SF-12"], UNSAFE | {"sdoh_unmet": 1}, ["SF-12"]),  # the one unmet need is a safe home
+    ("SOC-01", ["SF-12"], UNSAFE | {"sdoh_unmet": 2}, []),
+    ("SOC-01", [], {"unsafe": False, "sdoh_unmet": 1}, []),
+    ("SOC-01", ["SF-12"], {"unsafe": True}, ["SF-12"]),  # added by hand, to answer it
+    ("DTX-05", ["SF-06", "SF-12"], UNSAFE, []),
+    ("CMP-02", [], UNSAFE, []),  # added by hand
+]
+
+
+@pytest.mark.parametrize(("component", "answered", "facts", "rules"), ONLY_FOR)
+def test_what_a_component_is_only_there_for(component, answered, facts, rules):
+    assert only_for(component, answered, facts) == rules
 
 
 def test_a_reason_for_a_missing_patient_signature_is_printed():
@@ -156,10 +267,66 @@ def test_what_a_person_typed_is_never_read_as_markup():
     assert said.count('#panic("x") *bold* $1/0$') >= 5
 
 
-def test_names_in_any_script_print_and_nothing_is_dropped():
-    name = "李 😀 Дмитрий Nguyễn \u202eevil \x00 \ue000"
+NAMES = [  # as it is written, as it prints
+    ("Дмитрий Nguyễn Łukasz Ñúñez", "Дмитрий Nguyễn Łukasz Ñúñez"),
+    ("Ἀθηνᾶ Δήμητρα", "Ἀθηνᾶ Δήμητρα"),
+    ("Նարեկ გიორგი", "Նարեկ გიორგი"),
+    ("李 小龍 김 ひ", "[U+674E] [U+5C0F][U+9F8D] [U+AE40] [U+3072]"),
+    ("😀 \u202eevil \x00 \ue000", "[U+1F600] [U+202E]evil [U+0000] [U+E000]"),
+    ("\u0301a b\u064e \u0628\u064e", "[U+0301]a b[U+064E] \u0628[U+064E]"),  # a mark with nothing that can carry it
+]
+NOTE = "Some characters cannot be printed"
+
+
+@pytest.mark.parametrize(("name", "printed"), NAMES)
+def test_names_in_any_script_print_and_nothing_is_dropped(name, printed):
+    assert re.sub("\u200b", "", printable(name)) == printed
     said = text(pdf.render(plan(patient=plan()["patient"] | {"name": name}), SIGNATURES))
-    assert "[U+674E] [U+1F600] Дмитрий Nguyễn [U+202E]evil [U+0000] [U+E000]" in said
+    assert said.count(NOTE) == (name != printed)
+    assert not [word for word in printed.split() if word.isascii() and word not in said]
+
+
+@pytest.mark.parametrize("name", ["שלום בן־דוד", "שָׁלוֹם", "محمد علی پور", "فاطمة"])
+def test_names_written_from_the_right_are_drawn(name):
+    for copy in pdf.TITLES:
+        said = text(pdf.render(plan(patient=plan()["patient"] | {"name": name}), SIGNATURES, copy=copy))
+        assert "[U+" not in said and NOTE not in said
+
+
+@pytest.mark.parametrize("length", [80, 140, 400])
+def test_a_long_name_leaves_the_header_its_two_columns(length):
+    name = ("Wilhelmina Konstantinopolitanska-" * 13)[:length]
+    page = PdfReader(io.BytesIO(pdf.render(plan(patient=plan()["patient"] | {"name": name}), SIGNATURES))).pages[0]
+    top = next(line for line in page.extract_text(extraction_mode="layout").splitlines() if line.strip())
+    assert "version 1 · In force" in top and "… · R-000123" in top, "one line"
+    assert name[:30] in text(pdf.render(plan(patient=plan()["patient"] | {"name": name}), SIGNATURES))
+
+
+def test_texts_of_any_characters_print():
+    chance = random.Random(4)  # noqa: S311 the same texts each time
+    ranges = [(0x20, 0x250), (0x300, 0x370), (0x590, 0x700), (9, 0x3000), (0x1F300, 0x1F700)]
+    words = ["".join(chr(chance.randrange(*chance.choice(ranges))) for _ in range(120)) for _ in range(40)]
+    problem = {"title": words[0], "source": "", "goals": [goal(patient_words=words[1])]}
+    pdf.render(plan(discharge_criteria="\n".join(words), problems=[problem]), SIGNATURES)
+
+
+def test_the_bytes_depend_on_no_process():
+    script = (
+        "import hashlib, sys; from plans import pdf; from tests.plans.documents import SIGNATURES, plan;"
+        "print([hashlib.sha256(pdf.render(plan(), SIGNATURES, copy=c)).hexdigest() for c in pdf.TITLES])"
+    )
+    settings = ({"PYTHONHASHSEED": "1", "TZ": "UTC", "LANG": "C"}, {"PYTHONHASHSEED": "77", "TZ": "Asia/Tokyo", "LANG": "tr_TR.UTF-8"})
+    printed = [
+        subprocess.run([sys.executable, "-c", script], env=os.environ | more, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        for more in settings
+    ]
+    assert printed[0] == printed[1] and len(printed[0]) > 128
+
+
+def test_a_plan_of_the_first_schema_prints_with_its_own_hash():
+    first = first_plan()
+    assert document.sha256(document.build(first)) in text(pdf.render(first, SIGNATURES))
+    assert "Your copy" in text(pdf.render(first, SIGNATURES, copy="patient"))
 
 
 def test_long_texts_and_many_goals_print():
@@ -172,9 +339,12 @@ def test_long_texts_and_many_goals_print():
 
 
 def test_every_character_that_counts_as_drawn_is_drawn():
-    every = "".join(chr(c) for c in range(0x20, 0x2300) if printable(chr(c)) == chr(c))
-    assert len(every) > 800
-    pdf.render(plan(discharge_criteria=" ".join(every)), SIGNATURES)
+    """Regular, bold and italic; PDF/UA fails for a glyph that is missing."""
+    every = " ".join(chr(c) for c in range(0x20, 0x10000) if printable(chr(c)) == chr(c))
+    marked = " ".join(f"{base}{mark}" for mark in re.findall(f"[{MARKS}]", "".join(map(chr, range(0x10000)))) for base in "aЯש")
+    assert len(every) > 3000 and printable(marked) == marked
+    problem = {"title": f"{every} {marked}", "source": f"{every} {marked}", "goals": [goal(patient_words=f"{every} {marked}")]}
+    pdf.render(plan(problems=[problem]), SIGNATURES)
 
 
 def test_another_kind_of_copy_is_refused():
