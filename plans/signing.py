@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -17,9 +18,9 @@ from intake.content_files import sha256 as content_sha256
 from intake.models import Assessment, Flag, Instrument
 from intake.responses import said
 from intake.rules import Fired
-from plans import document, thread, tree
+from plans import document, home, thread, tree
 from plans.components import content_hash, unreviewed
-from plans.models import Deferral, Plan, Signature, SignedPlan
+from plans.models import Component, Deferral, Plan, Signature, SignedPlan
 
 
 class NotReady(ValueError):
@@ -59,11 +60,9 @@ def sign(*, by: User, plan: Plan, key: uuid.UUID, seen: str) -> SignedPlan:
     missing = tuple(gap for gap in thread.gaps(tree.plan_view(plan, roots)) if gap.stops)
     if missing:
         raise NotReady(missing)
-    text = document.build(plan_document(plan, roots))
+    text = written(plan, roots)
     if document.sha256(text) != seen:
         raise ChangedSince("The plan was changed after you opened this page. Read it again, then sign.")
-    if len(text) > document.LIMIT:
-        raise TooLong("The plan holds too much text to be signed and printed. Please shorten the longest notes.")
     now = timezone.now()
     previous = SignedPlan.objects.in_force(episode)
     signed = SignedPlan.objects.create(
@@ -87,39 +86,45 @@ def certify(*, by: User, signed: SignedPlan) -> Signature:
     episode = lock_episode(signed.episode)
     if earlier := Signature.objects.filter(signed_plan=signed, meaning=Signature.Meaning.CERTIFIER).first():
         return earlier
-    if signed != (newest := SignedPlan.objects.in_force(episode)):
-        raise NotTheCertifier(f"This version was replaced by version {newest.number if newest else '?'}.")
-    role = certifying_role(signed)
-    if not role:
-        raise NotTheCertifier("This version needs no second signature.")
-    if role not in roles_in(by, episode.program_id):
-        raise NotTheCertifier(f"This version asks for the signature of a {Program.CertifyingRole(role).label.lower()[2:]}.")
-    if Signature.objects.filter(signed_plan=signed, user=by).exists():
-        raise NotTheCertifier("You signed this plan as its author; somebody else certifies it.")
+    if refusal := certifying_refused(by, signed):
+        raise NotTheCertifier(refusal)
     signature = _add_signature(by, signed, Signature.Meaning.CERTIFIER, timezone.now())
     if episode.stage == workflow.AWAITING:
         update_summary(episode=episode, stage=workflow.TREATMENT, due=(signed.plan.review_on, "Review the plan"))
     return signature
 
 
+def certifying_refused(by: User, signed: SignedPlan) -> str:
+    """Why this person may not certify this version, as a sentence; empty when they may."""
+    if newer := _newer(signed):
+        return f"This version was replaced by version {newer.number}."
+    role = certifying_role(signed)
+    if not role:
+        return "This version needs no second signature."
+    if role not in roles_in(by, signed.program_id):
+        return f"This version asks for the signature of a {Program.CertifyingRole(role).label.lower()[2:]}."
+    if Signature.objects.filter(signed_plan=signed, user=by).exists():
+        return "You signed this plan as its author; somebody else certifies it."
+    return ""
+
+
 def certifying_role(signed: SignedPlan) -> str:
-    """The role that must certify this version, as it was when it was signed; empty for none."""
+    """The role that must certify this version, as it was when it was signed; empty for none. steady-plan/1 leaves it to the program."""
     content = document.load(signed.document.encode())
     return str(content.get("certifier", signed.episode.program.certifying_role))
 
 
-def may_certify(user: User, signed: SignedPlan) -> bool:
-    """Whether this person's signature is the one the version waits for."""
-    fits = certifying_role(signed) in roles_in(user, signed.program_id)
-    return fits and bool(certifier_awaited(signed)) and not signed.signatures.filter(user=user).exists()
-
-
 def certifier_awaited(signed: SignedPlan) -> str:
-    """Who must still certify this version, e.g. "A prescriber"; empty when nobody must."""
+    """Who must still certify this version, e.g. "A prescriber"; empty when nobody must. A replaced version awaits nobody."""
     role = certifying_role(signed)
-    if not role or signed.signatures.filter(meaning=Signature.Meaning.CERTIFIER).exists():
+    if not role or _newer(signed) or signed.signatures.filter(meaning=Signature.Meaning.CERTIFIER).exists():
         return ""
     return Program.CertifyingRole(role).label
+
+
+def _newer(signed: SignedPlan) -> SignedPlan | None:
+    """The version in force, when it is a later one than this."""
+    return SignedPlan.objects.filter(episode_id=signed.episode_id, number__gt=signed.number).defer("document").order_by("-number").first()
 
 
 def _add_signature(by: User, signed: SignedPlan, meaning: Signature.Meaning, at: datetime.datetime) -> Signature:
@@ -145,9 +150,17 @@ def bound_hash(signed: SignedPlan, signature: Signature) -> str:
     )  # fmt: skip
 
 
-def fingerprint(plan: Plan) -> str:
-    """SHA-256 of the document as it would be signed now: what the signer has read is what is signed."""
-    return document.sha256(document.build(plan_document(plan, tree.read(plan))))
+def fingerprint(plan: Plan, roots: list[tree.Node] | None = None) -> str:
+    """SHA-256 of the document as it would be signed now: what the signer has read is what is signed. Raises TooLong."""
+    return document.sha256(written(plan, tree.read(plan) if roots is None else roots))
+
+
+def written(plan: Plan, roots: list[tree.Node]) -> bytes:
+    """The bytes of the document as it would be signed now. Raises TooLong."""
+    text = document.build(plan_document(plan, roots))
+    if len(text) > document.LIMIT:
+        raise TooLong("The plan holds too much text to be signed and printed. Please shorten the longest notes.")
+    return text
 
 
 def plan_document(plan: Plan, roots: list[tree.Node]) -> dict[str, Any]:
@@ -180,7 +193,7 @@ def plan_document(plan: Plan, roots: list[tree.Node]) -> dict[str, Any]:
             *(_flag(flag) for flag in Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by")),
             *(_caution(rule) for rule in tree.cautions(plan)),
         ],
-        "suggestions": [_suggestion(row) for row in tree.components(plan)],
+        "suggestions": [_suggestion(row, assessment.facts) for row in tree.components(plan)],
         "undecided": plan.undecided,
         "problems": [_problem(node) for node in roots],
         "deferrals": [
@@ -245,11 +258,12 @@ def _caution(rule: Fired) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _suggestion(row: Any) -> dict[str, Any]:
+def _suggestion(row: Component, facts: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("because", "contraindication", "contra_now", "cite", "grade")
     return {key: row.suggestion.get(key) for key in kept} | {
         "component_id": row.component_id, "name": row.name, "tier": row.tier, "suggested": row.suggested,
         "decision": row.decision, "reason": row.reason, "note": row.note, "hold": row.hold,
+        "only_for": home.only_for(row.component_id, row.suggestion["answers_flags"], facts),
     }  # fmt: skip
 
 
@@ -260,7 +274,9 @@ def _problem(node: tree.Node) -> dict[str, Any]:
 def _goal(node: tree.Node) -> dict[str, Any]:
     goal = node.part
     names = ("text", "patient_words", "measure", "baseline", "target", "target_date")
-    return {name: getattr(goal, name) for name in names} | {"objectives": [_objective(child) for child in node.children]}
+    return {name: getattr(goal, name) for name in names} | {
+        "component_id": _component_id(goal), "objectives": [_objective(child) for child in node.children],
+    }  # fmt: skip
 
 
 def _objective(node: tree.Node) -> dict[str, Any]:
@@ -270,6 +286,10 @@ def _objective(node: tree.Node) -> dict[str, Any]:
 def _intervention(row: Any) -> dict[str, Any]:
     names = ("text", "frequency", "duration", "start_on", "review_on")
     return {name: getattr(row, name) for name in names} | {
-        "discipline": row.get_discipline_display(),
+        "component_id": _component_id(row), "discipline": row.get_discipline_display(),
         "responsible": row.responsible.signature_name if row.responsible else "",
-    }
+    }  # fmt: skip
+
+
+def _component_id(part: Any) -> str:
+    return part.component.component_id if part.component else ""

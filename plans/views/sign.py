@@ -13,7 +13,7 @@ from clinic.views.reach import about, in_full, open_episode, within
 from intake.views.flags import safety
 from plans import document, pdf, rights, signing, thread, tree
 from plans.forms import SignForm
-from plans.models import SignedPlan
+from plans.models import Plan, SignedPlan
 from plans.views.plan import CONFLICT, UNREADABLE, open_plan
 
 COPIES = {
@@ -29,25 +29,39 @@ def sign(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         return earlier
     episode, plan = open_plan(request, episode_id)
     rights.check_signs(request.user, episode)  # type: ignore[arg-type]
+    if request.method != "POST":
+        return _to_read(request, episode, plan)
+    form = SignForm(request.POST)
+    if not form.is_valid():
+        return _to_read(request, episode, plan, form, status=UNREADABLE)
+    try:
+        signed = signing.sign(by=request.user, plan=plan, key=form.cleaned_data["key"], seen=form.cleaned_data["seen"])  # type: ignore[arg-type]
+    except signing.NotReady:
+        return _to_read(request, episode, plan, problem="Something is missing in the plan as it is by now.", status=CONFLICT)
+    except (signing.ChangedSince, signing.TooLong) as changed:
+        return _to_read(request, episode, plan, problem=str(changed), status=CONFLICT)
+    return _after_signing(request, episode, signed)
+
+
+def _to_read(
+    request: HttpRequest, episode: Episode, plan: Plan, form: SignForm | None = None, *, problem: str = "", status: int = 200
+) -> HttpResponse:
+    """The plan as it is by now, to be read and signed, or what keeps it from being signed."""
+    user: User = request.user  # type: ignore[assignment]
+    plan = Plan.objects.select_related("assessment", "episode__program", "episode__patient").get(pk=plan.pk)
     roots = tree.read(plan)
     found = thread.gaps(tree.plan_view(plan, roots))
     gaps = [gap for gap in found if gap.stops]
-    form = SignForm(request.POST) if request.method == "POST" else SignForm.fresh("" if gaps else signing.fingerprint(plan))
-    problem = ""
-    if request.method == "POST" and form.is_valid() and not gaps:
-        try:
-            signed = signing.sign(by=request.user, plan=plan, key=form.cleaned_data["key"], seen=form.cleaned_data["seen"])  # type: ignore[arg-type]
-            return _after_signing(request, episode, signed)
-        except signing.NotReady as late:
-            problem, gaps = "Something is missing since you opened this page.", list(late.gaps)
-        except (signing.ChangedSince, signing.TooLong) as changed:
-            problem, form = str(changed), SignForm.fresh(signing.fingerprint(plan))
-    context = about(request.user, episode) | safety(request.user, episode) | {  # type: ignore[arg-type]
+    try:
+        form = form or SignForm.fresh("" if gaps else signing.fingerprint(plan, roots))
+    except signing.TooLong as refusal:
+        problem = str(refusal)
+    context = about(user, episode) | safety(user, episode) | {
         "plan": plan, "roots": roots, "gaps": gaps, "unanswered": [gap for gap in found if not gap.stops], "form": form, "problem": problem,
         "accepted": [row for row in tree.components(plan) if row.decision == "accepted"],
         "deferrals": plan.deferrals.all(), "cautions": tree.cautions(plan),
     }  # fmt: skip
-    return render(request, "plans/sign.html", context, status=CONFLICT if problem else UNREADABLE if form.errors else 200)
+    return render(request, "plans/sign.html", context, status=status)
 
 
 def _signed_already(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse | None:
@@ -95,6 +109,8 @@ def signed_plan(request: HttpRequest, episode_id: uuid.UUID, number: int) -> Htt
     episode = open_episode(request, episode_id)
     user: User = request.user  # type: ignore[assignment]
     signed = get_object_or_404(SignedPlan, episode=episode, number=number)
+    awaited = signing.certifier_awaited(signed)
+    may_certify = awaited and within(user, "plan.finalise", [episode]) and not signing.certifying_refused(user, signed)
     context = about(user, episode) | {
         "signed": signed,
         "status": _status(signed),
@@ -102,8 +118,8 @@ def signed_plan(request: HttpRequest, episode_id: uuid.UUID, number: int) -> Htt
         "whole": document.verify(signed.document.encode(), signed.sha256),
         "signatures": signed.signatures.order_by("at"),
         "minimum": not in_full(user, "plan.view", episode),
-        "awaited": signing.certifier_awaited(signed),
-        "may_certify": signing.may_certify(user, signed),
+        "awaited": awaited[:1].lower() + awaited[1:],
+        "may_certify": bool(may_certify),
         "may_print": bool(within(user, "disclosure.export", [episode])),
         "may_edit": bool(within(user, "plan.edit", [episode])),
     }  # fmt: skip

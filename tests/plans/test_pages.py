@@ -13,13 +13,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from clinic.models import AccessEvent, Disclosure, Episode, Program
-from plans import signing, tree
+from clinic.models import AccessEvent, Disclosure, Episode, Membership, Program
+from plans import document, signing, tree
 from plans.models import Component, Goal, Intervention, Plan, Problem, Signature, SignedPlan
 from plans.thread import Gap
 from tests.clinic.test_access import logged_in
 from tests.clinic.test_pages import client_of, page_of, words
-from tests.intake.test_actions import fill
+from tests.intake.test_actions import fill, save, submit
 from tests.people import PASSWORD, House, make_house
 from tests.plans.test_actions import GOAL, WORDS, add, begin, component, decide, details, draft, outline, sign, submitted, whole
 from tests.plans.test_actions import gaps as open_gaps
@@ -367,6 +367,32 @@ def test_a_plan_changed_since_it_was_read_is_shown_again_and_not_signed(house: H
     assert client.post(at("sign", house.mine), sign_form(client, plan)).status_code == 302
 
 
+def test_a_gap_that_opens_while_somebody_signs_is_shown_and_nothing_is_signed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = whole(house)
+    client = logged_in(house.staff["prescriber"])
+    form, sign_it = sign_form(client, plan), signing.sign
+
+    def after_somebody_else(**given: Any) -> SignedPlan:
+        details(house.staff["nurse"], plan, discharge_criteria="")
+        return sign_it(**given)
+
+    monkeypatch.setattr(signing, "sign", after_somebody_else)
+    response = client.post(at("sign", house.mine), form)
+    assert response.status_code == 409 and not SignedPlan.objects.exists()
+    assert "The plan does not say yet when the person is ready for discharge or transfer." in read(response)
+    assert 'name="seen"' not in response.content.decode()
+
+
+def test_a_plan_that_is_too_long_says_so_and_has_no_button(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = whole(house)
+    client = logged_in(house.staff["prescriber"])
+    form = sign_form(client, plan)
+    monkeypatch.setattr(document, "LIMIT", 1000)
+    for response in (client.get(at("sign", house.mine)), client.post(at("sign", house.mine), form)):
+        assert "holds too much text to be signed" in read(response) and 'name="seen"' not in response.content.decode()
+    assert response.status_code == 409 and not SignedPlan.objects.exists()
+
+
 def test_a_plan_with_gaps_has_no_button_to_sign_it(house: House) -> None:
     draft(house)
     client = logged_in(house.staff["prescriber"])
@@ -402,6 +428,47 @@ def test_the_program_asks_for_a_second_signature_and_the_right_person_gives_it(h
         ("author", "prescriber"), ("certifier", "supervisor"),
     ]  # fmt: skip
     assert "In force." in read(supervisor.get(page))
+
+
+def test_only_who_may_certify_is_offered_to_and_the_others_read_who_is_awaited(house: House) -> None:
+    Program.objects.filter(pk=house.program.pk).update(certifying_role="prescriber")
+    Membership.objects.create(user=house.staff["supervisor"], program=house.program, role="nurse")
+    sign(house.staff["counsellor"], whole(house))
+    page = at("signed_plan", house.mine, number=1)
+    for role, offered in (("prescriber", True), ("supervisor", False), ("nurse", False), ("counsellor", False)):
+        said = read(client_of(house.staff[role]).get(page))
+        assert ("Certify this version" in said) == offered
+        assert ("awaits the signature of a prescriber other than its author" in said) != offered
+    following = begin(house.staff["counsellor"], house, Plan.objects.get().assessment)
+    details(house.staff["counsellor"], following)
+    sign(house.staff["counsellor"], following)
+    said = read(client_of(house.staff["prescriber"]).get(page))
+    assert "Superseded by version 2." in said and "Certify this version" not in said and "awaits the signature" not in said
+    refused = logged_in(house.staff["prescriber"]).post(at("certify", house.mine, number=1))
+    assert refused.status_code == 403 and "was replaced by version 2" in refused.content.decode()
+
+
+def test_a_printed_plan_stays_the_same_when_the_program_is_set_otherwise(house: House) -> None:
+    sign(house.staff["prescriber"], whole(house))
+    client, address = logged_in(house.staff["nurse"]), at("plan_pdf", house.mine, number=1, copy="clinic")
+    first = client.get(address).content
+    Program.objects.filter(pk=house.program.pk).update(certifying_role="supervisor", name="Renamed")
+    assert client.get(address).content == first
+
+
+def test_what_was_said_about_home_is_on_the_clinics_copy_alone(house: House) -> None:
+    fill(house.staff["nurse"], house.mine, "V5")
+    save(house.staff["nurse"], house.mine, "social", {"unsafe": "true"})
+    plan = whole(house, plan=begin(house.staff["prescriber"], house, submit(house.staff["nurse"], house.mine)))
+    by = house.staff["prescriber"]
+    problem = add(by, plan, "problem", title="Safety at home", source="SF-12, critical")
+    objective = add(by, plan, "objective", add(by, plan, "goal", problem, **GOAL), text="Ask alone")
+    add(by, plan, "intervention", objective, text="Talk", discipline="nurse", frequency="daily", duration="now")
+    sign(by, plan)
+    client = logged_in(house.staff["nurse"])
+    copies = {copy: " ".join(paper(client.get(at("plan_pdf", house.mine, number=1, copy=copy)))) for copy in ("clinic", "patient")}
+    for word in ("SF-12", "afe at home", "Ask alone", "Case management for social needs"):
+        assert word in copies["clinic"] and word not in copies["patient"], word
 
 
 def test_an_older_version_says_what_replaced_it(house: House) -> None:
