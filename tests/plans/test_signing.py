@@ -10,8 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import ProgrammingError, connection, transaction
+from django.db import ProgrammingError, connection, models, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from clinic import database, workflow
 from clinic.models import Program, User
@@ -266,9 +268,7 @@ def test_who_may_not_certify_is_told_why(house: House) -> None:
 def test_a_version_that_was_replaced_is_not_certified_any_more(house: House) -> None:
     counsellor = house.staff["counsellor"]
     first = sign(counsellor, whole(with_certifier(house, "prescriber")))
-    following = begin(counsellor, house, first.plan.assessment)
-    details(counsellor, following)
-    second = sign(counsellor, following)
+    second = next_version(counsellor, house, first)
     with pytest.raises(signing.NotTheCertifier, match="replaced by version 2"):
         certify(house.staff["prescriber"], first)
     house.mine.refresh_from_db()
@@ -290,6 +290,12 @@ def test_a_version_that_asks_for_no_certifier_takes_none(house: House) -> None:
         certify(house.staff["prescriber"], signed)
 
 
+def next_version(by: User, house: House, first: SignedPlan) -> SignedPlan:
+    following = begin(by, house, first.plan.assessment)
+    details(by, following)
+    return sign(by, following)
+
+
 # Nobody alters it
 
 
@@ -307,108 +313,152 @@ def test_the_web_role_can_neither_change_nor_remove_what_was_signed(house: House
         SignedPlan.objects.get().save()
 
 
+FORGED = (
+    "UPDATE plans_signedplan SET document = d, sha256 = encode(sha256(d::bytea), 'hex')"
+    " FROM (SELECT replace(document, 'Weigh every dose', 'Weigh some doses') AS d FROM plans_signedplan WHERE number = 2) AS forged"
+    " WHERE number = 2"
+)
+FLIPPED = "UPDATE plans_signedplan SET document = overlay(document placing '7' from 40) WHERE number = 1"
+LOST = "DELETE FROM plans_signature WHERE signed_plan_id = (SELECT id FROM plans_signedplan WHERE number = {})"
+GONE = "DELETE FROM plans_signedplan WHERE number = {}"
+CUT_OFF = "UPDATE plans_signedplan SET supersedes_id = NULL"
+CERTIFIED = f"{LOST.format(2)} AND meaning = 'certifier'"
 TAMPERING = [  # done by the owner of the tables: what the check must say
-    ("one bit of the document", "UPDATE plans_signedplan SET document = overlay(document placing '7' from 40)", "not what was signed"),
-    (
-        "the document and its hash",
-        "UPDATE plans_signedplan SET document = d, sha256 = encode(sha256(d::bytea), 'hex')"
-        " FROM (SELECT replace(document, 'Weigh every dose', 'Weigh some doses') AS d FROM plans_signedplan) AS forged",
-        "Prescriber Tester does not belong",
-    ),
-    ("the hash", "UPDATE plans_signedplan SET sha256 = repeat('0', 64)", "not what was signed"),
-    ("the name of the signer", "UPDATE plans_signature SET name = 'Somebody Else'", "Somebody Else does not belong"),
-    ("the credential", "UPDATE plans_signature SET credential = 'MD'", "Prescriber Tester does not belong"),
-    ("the time", "UPDATE plans_signature SET at = at + interval '1 day'", "Prescriber Tester does not belong"),
-    ("the capacity", "UPDATE plans_signature SET meaning = 'certifier'", "its author's signature is missing"),
-    ("the signature taken away", "DELETE FROM plans_signature", "its author's signature is missing"),
+    ("one bit of the document", [FLIPPED], "version 1: the document is not what was signed"),
+    ("the document and its hash", [FORGED], "the signature of Counsellor Tester does not belong"),
+    ("the author's signature", [LOST.format(1)], "version 1: its author's signature is missing"),
+    ("the certifier's signature", [CERTIFIED], "the certifying signature it asks for (prescriber) is missing"),
+    ("the newest version", [LOST.format(2), GONE.format(2)], "version 2: it counts as signed, and its signed plan is missing"),
+    ("the first version", [CUT_OFF, LOST.format(1), GONE.format(1)], "version 1: the signed plan is missing"),
+    ("the draft's state", ["UPDATE plans_plan SET status = 'superseded' WHERE number = 2"], "its plan's status is not that of its version"),
 ]
+UNPROTECTED = {"id"}  # the row's own number: nothing that is read or printed rests on it, and what points at it is checked
 
 
-def test_the_check_names_every_alteration_that_the_owner_makes(real_transactions: None) -> None:
-    house = make_house()
-    signed = sign(house.staff["prescriber"], whole(house))
-    assert verified() == (0, "1 signed plans checked, 0 problems.\n", "")
-    with psycopg.connect(databases.address(databases.NAME, database.OWNER), autocommit=True) as owner:
-        for what, statement, named in TAMPERING:
-            kept = owner.execute("SELECT document, sha256 FROM plans_signedplan").fetchone()
-            rows = owner.execute("SELECT * FROM plans_signature").fetchall()
-            assert owner.execute(statement).rowcount == 1, what
-            code, _, said = verified()
-            assert code == 1 and str(signed.public_id) in said and named in said, what
-            owner.execute("UPDATE plans_signedplan SET document = %s, sha256 = %s", kept)
-            owner.execute("DELETE FROM plans_signature")
-            for row in rows:
-                owner.execute(f"INSERT INTO plans_signature VALUES ({', '.join(['%s'] * len(row))})", row)
-            assert verified()[0] == 0, what
-
-
-# Columns whose alteration changes nothing that was signed, each with the reason.
-UNBOUND = {
-    "plans_signedplan": {"id": "a row number"},
-    "plans_signature": {"id": "a row number", "signed_plan_id": "the hash binds the version; taking it away is below"},
-}
-LAST = "(SELECT max(id) FROM plans_signedplan)"
-OTHERS = {  # a row that exists and is another one, for each foreign key
-    "plan_id": "SELECT id FROM plans_plan WHERE id <> {0} AND id NOT IN (SELECT plan_id FROM plans_signedplan) LIMIT 1",
-    "episode_id": "SELECT id FROM clinic_episode WHERE id <> {0} LIMIT 1",
-    "patient_id": "SELECT id FROM clinic_patient WHERE id <> {0} LIMIT 1",
-    "program_id": "SELECT id FROM clinic_program WHERE id <> {0} LIMIT 1",
-    "user_id": "SELECT id FROM clinic_user WHERE id <> {0} LIMIT 1",
-    "supersedes_id": "SELECT id FROM plans_signedplan ORDER BY id DESC LIMIT 1",
-}  # fmt: skip
-
-
-def altered(field: Any, value: Any) -> str:
-    """SQL for another value that the column would take."""
-    if field.column in OTHERS:
-        return f"({OTHERS[field.column].format(value or 0)})"
-    if field.column == "sha256":
-        return "repeat('0', 64)"
-    kinds = {
-        "UUIDField": "gen_random_uuid()", "DateTimeField": f"{field.column} + interval '1 day'",
-        "PositiveIntegerField": f"{field.column} + 7",
-    }  # fmt: skip
-    return kinds.get(field.get_internal_type()) or f"left('x' || {field.column}, {field.max_length or 10**7})"
-
-
-def test_every_column_of_what_was_signed_is_bound(real_transactions: None) -> None:
-    """A new column without protection fails here by name."""
-    house = make_house()
-    by = house.staff["counsellor"]
-    first = sign(by, whole(with_certifier(house, "prescriber")))
-    certify(house.staff["prescriber"], first)
-    following = begin(by, house, first.plan.assessment)
-    details(by, following)
-    sign(by, following)
-    with acting(by, "plan.edit"):
+@pytest.fixture
+def signed_twice(real_transactions: None) -> SignedPlan:
+    """Two versions, the first never certified, the second certified; and a person, a program and a plan besides."""
+    house = with_certifier(make_house(), "prescriber")
+    first = sign(house.staff["counsellor"], whole(house))
+    second = next_version(house.staff["counsellor"], house, first)
+    certify(house.staff["prescriber"], second)
+    with acting(house.staff["nurse"], "plan.edit"):
         Plan.objects.create(
-            program=house.program, patient=house.mine.patient, episode=house.other, assessment=first.plan.assessment, number=1,
-            provisional=False, suggestions=[], started_at=timezone.now(), started_by=by,
+            program=house.program, patient=house.other.patient, episode=house.other, assessment=first.plan.assessment, number=1,
+            provisional=False, suggestions=[], started_at=timezone.now(), started_by=house.staff["nurse"],
         )  # fmt: skip
-    assert verified()[0] == 0
-    unfound = []
+    return second
+
+
+@contextmanager
+def as_owner(statements: list[str], values: dict[str, Any] | None = None) -> Iterator[None]:
+    """What the owner of the tables does behind everybody's back, put back afterwards."""
+    tables = ("plans_plan", "plans_signedplan", "plans_signature")
     with psycopg.connect(databases.address(databases.NAME, database.OWNER), autocommit=True) as owner:
-        for model in (SignedPlan, Signature):
-            table = model._meta.db_table
-            for field in model._meta.concrete_fields:
-                if field.column in UNBOUND[table]:
-                    continue
-                (pk, was), *_ = owner.execute(f"SELECT id, {field.column} FROM {table} ORDER BY id").fetchall()
-                owner.execute(f"UPDATE {table} SET {field.column} = {altered(field, was)} WHERE id = %s", [pk])
-                assert owner.execute(f"SELECT {field.column} FROM {table} WHERE id = %s", [pk]).fetchone() != (was,), field.column
-                if verified()[0] != 1:
-                    unfound.append(f"{table}.{field.column}")
-                owner.execute(f"UPDATE {table} SET {field.column} = %s WHERE id = %s", [was, pk])
-        assert verified()[0] == 0
-        for what, statement in (
-            ("the certifier's signature of the first version", "DELETE FROM plans_signature WHERE meaning = 'certifier'"),
-            ("the signatures of the second version", f"DELETE FROM plans_signature WHERE signed_plan_id = {LAST}"),
-            ("the second version itself", f"DELETE FROM plans_signedplan WHERE id = {LAST}"),
-        ):
-            owner.execute(statement)
-            if verified()[0] != 1:
-                unfound.append(what)
-    assert not unfound
+        kept = {table: owner.execute(f"SELECT * FROM {table} ORDER BY id").fetchall() for table in tables}
+        names = {table: [column.name for column in owner.execute(f"SELECT * FROM {table}").description or ()] for table in tables}
+        assert [owner.execute(statement, values).rowcount > 0 for statement in statements] == [True] * len(statements), statements
+        yield
+        for table in tables:
+            columns, marks = ", ".join(names[table]), ", ".join(["%s"] * len(names[table]))
+            sets = ", ".join(f"{name} = EXCLUDED.{name}" for name in names[table])
+            for row in kept[table]:
+                given = [Jsonb(value) if isinstance(value, list | dict) else value for value in row]
+                owner.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {sets}", given)
+
+
+def test_the_check_names_what_the_owner_alters_or_takes_away(signed_twice: SignedPlan) -> None:
+    assert verified() == (0, "2 signed plans checked, 0 problems.\n", "")
+    for what, statements, named in TAMPERING:
+        with as_owner(statements):
+            code, _, said = verified()
+        assert code == 1 and named in said, (what, said)
+        assert verified()[0] == 0, what
+
+
+def another(row: Any, column: Any) -> Any:
+    """Some other value that the column can hold."""
+    value = getattr(row, column.attname)
+    match column:
+        case models.OneToOneField() | models.ForeignKey():
+            others = column.related_model._default_manager.exclude(pk=value)
+            return (others.filter(signed=None) if isinstance(column, models.OneToOneField) else others).values_list("pk", flat=True).first()
+        case models.DateTimeField():
+            return value + datetime.timedelta(seconds=1)
+        case models.UUIDField():
+            return uuid.uuid4()
+        case models.IntegerField():
+            return value + 5
+    return "x"
+
+
+def test_every_column_of_what_was_signed_is_watched(signed_twice: SignedPlan) -> None:
+    """A new column without protection fails here by name."""
+    certified = Signature.objects.get(signed_plan=signed_twice, meaning="certifier")
+    for row in (signed_twice, certified):
+        for column in row._meta.concrete_fields:
+            if column.name in UNPROTECTED:
+                continue
+            where = f"{row._meta.db_table}.{column.attname}"
+            with as_owner(
+                [f"UPDATE {row._meta.db_table} SET {column.attname} = %(value)s WHERE id = %(id)s"],
+                {"value": another(row, column), "id": row.pk},
+            ):
+                code, _, said = verified()
+            assert code == 1 and said, f"{where} can be altered unseen"
+            assert verified() == (0, "2 signed plans checked, 0 problems.\n", ""), where
+
+
+def test_a_document_of_the_first_schema_is_still_verified(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    by, build = house.staff["prescriber"], document.build
+    monkeypatch.setattr(document, "build", lambda data: build(as_first(data)))
+    first = sign(by, whole(house))
+    monkeypatch.undo()
+    assert document.load(first.document.encode())["schema"] == document.FIRST
+    assert verified()[0] == 0
+    with_certifier(house, "supervisor")
+    assert signing.certifier_awaited(SignedPlan.objects.get()) == "A supervisor", "it did not say, the program does"
+    next_version(by, with_certifier(house, ""), first)
+    assert verified() == (0, "2 signed plans checked, 0 problems.\n", "")
+    monkeypatch.setattr(document, "signature_hash", lambda schema, bound: "0" * 64)
+    assert verified()[0] == 1
+
+
+def as_first(data: Any) -> dict[str, Any]:
+    return {name: data[name] for name in document.SCHEMAS[document.FIRST]} | {"schema": document.FIRST}
+
+
+def test_checking_costs_the_same_queries_however_many_were_signed(
+    house: House, django_assert_num_queries: Callable[[int], Any]
+) -> None:
+    by = house.staff["prescriber"]
+    newest = next_version(by, house, sign(by, whole(house)))
+    for _ in range(2):
+        with django_assert_num_queries(6):
+            assert verified()[0] == 0
+        newest = next_version(by, house, newest)
+
+
+def test_a_plan_that_is_too_long_is_refused_with_a_sentence(house: House) -> None:
+    plan, by = whole(house), house.staff["prescriber"]
+    seen = signing.fingerprint(plan)
+    details(by, plan, discharge_criteria="long " * (document.LIMIT // 5))
+    with pytest.raises(signing.TooLong, match="too much text to be signed"):
+        sign(by, plan, seen=seen)
+    assert not SignedPlan.objects.exists()
+
+
+def test_signing_builds_the_document_once_and_reads_only_the_questionnaires_it_rests_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, by = whole(house), house.staff["prescriber"]
+    seen, built, build = signing.fingerprint(plan), [], document.build
+    monkeypatch.setattr(document, "build", lambda data: built.append(1) or build(data))
+    with CaptureQueriesContext(connection) as queries:
+        sign(by, plan, seen=seen)
+    asked = [query["sql"] for query in queries if 'FROM "intake_instrument"' in query["sql"]]
+    assert (len(built), len(asked)) == (1, 1)
+    assert '"content"' not in asked[0] and "WHERE" in asked[0]
 
 
 def verified() -> tuple[int, str, str]:
@@ -424,9 +474,7 @@ def verified() -> tuple[int, str, str]:
 def test_the_check_of_many_versions_names_only_the_bad_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     by = house.staff["prescriber"]
     first = sign(by, whole(house))
-    following = begin(by, house, first.plan.assessment)
-    details(by, following)
-    second = sign(by, following)
+    second = next_version(by, house, first)
     truth = document.verify
     monkeypatch.setattr(document, "verify", lambda text, sha256: sha256 != second.sha256 and truth(text, sha256))
     code, out, said = verified()
