@@ -112,7 +112,7 @@ class StepUp(Guarded):
         return super().save_form(request, form, change)
 
 
-class MembershipInline(PlainFields, admin.TabularInline):
+class MembershipInline(PlainFields, admin.StackedInline):
     model = Membership
     extra = 0
 
