@@ -22,9 +22,9 @@ class ContentError(ValueError):
 
 
 @cache
-def read(file: str) -> Mapping[str, Any]:
-    """One YAML file of intake/content/. Raises ContentError when its header lacks a key."""
-    data = yaml.safe_load((CONTENT / file).read_text(encoding="utf-8"))
+def read(file: str, folder: Path = CONTENT) -> Mapping[str, Any]:
+    """One YAML file of a content folder, read once a process. Raises ContentError when its header lacks a key."""
+    data = yaml.safe_load((folder / file).read_text(encoding="utf-8"))
     missing = [key for key in HEADER if key not in data]
     if missing:
         raise ContentError(f"{file}: the header lacks {', '.join(missing)}")

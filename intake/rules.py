@@ -5,6 +5,7 @@ A rule fires only if its condition is true; an unknown one says what to ask. Eac
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from intake.conditions import Condition, ConditionError, Result, compile_condition
@@ -96,6 +97,7 @@ class Outcome:
     truths: Mapping[str, bool | None]
 
 
+@cache
 def condition(text: str, where: str) -> Condition:
     """A condition over the facts. Raises ContentError that says where it stands."""
     try:

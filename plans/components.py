@@ -11,15 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from intake import content_files
 from intake.conditions import Condition
 from intake.content_files import ContentError
 from intake.rules import condition
 
 CONTENT = Path(__file__).parent / "content"
 FILES = ("components.yaml", "answers.yaml", "plan_rules.yaml", "reasons.yaml")
-HEADER = ("source", "licence", "author", "checker", "last_reviewed", "review_date", "version")
 TEXTS = ("id", "name", "contra", "goal", "objectives", "interventions", "frequency", "discipline", "cite", "grade")
 ACTION = "action"  # in an answer: an action recorded on the flag itself, not a component
 
@@ -74,13 +72,9 @@ class Answered:
         return tuple(group for group in self.groups if not group & have)
 
 
-def read(file: str) -> dict[str, Any]:
-    """One content file with its header checked. Raises ContentError when a header key is missing."""
-    data = yaml.safe_load((CONTENT / file).read_text(encoding="utf-8"))
-    missing = [key for key in HEADER if key not in data]
-    if missing:
-        raise ContentError(f"{file}: the header lacks {', '.join(missing)}")
-    return data
+def read(file: str) -> Mapping[str, Any]:
+    """One file of plans/content/. Raises ContentError when its header lacks a key."""
+    return content_files.read(file, CONTENT)
 
 
 def _component(row: Mapping[str, Any]) -> Component:
@@ -110,7 +104,7 @@ def load_components() -> Mapping[str, Component]:
 
 
 @cache
-def answers() -> dict[str, Any]:
+def answers() -> Mapping[str, Any]:
     """answers.yaml, every component in it checked against the library. Raises ContentError."""
     data = read("answers.yaml")
     rows = [*data["flags"].values(), data["every_other_interaction"]]

@@ -220,7 +220,7 @@ def planned_medicines(texts: Iterable[str]) -> set[str]:
 
 
 @cache
-def _plan_content() -> dict[str, Any]:
+def _plan_content() -> Mapping[str, Any]:
     return read("plan_rules.yaml")
 
 
