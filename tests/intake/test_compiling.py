@@ -1,7 +1,6 @@
 """A form is taken as it is or refused with every reason named: nothing is ignored, nothing crashes, nothing hangs."""
 
 import copy
-import time
 from decimal import Decimal
 from typing import Any
 
@@ -348,11 +347,10 @@ def test_whatever_else_is_nested_to_a_limit() -> None:
         assert problems(deep) == ["the form: it is nested more than 64 levels deep"]
 
 
-def test_a_number_written_in_two_words_does_not_take_all_the_time_there_is() -> None:
-    started = time.process_time()
+def test_a_number_written_in_a_few_characters_is_refused_before_anybody_writes_it_out() -> None:
+    """It once held the program for more than ten minutes."""
     with pytest.raises(Unclean, match="too large or too exact"):
         load('{"resourceType": "Questionnaire", "item": [{"linkId": "q", "type": "integer", "maxLength": 1e99999999}]}')
-    assert time.process_time() - started < 1
 
 
 # Properties
