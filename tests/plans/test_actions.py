@@ -17,7 +17,7 @@ from intake.actions import record_evaluation
 from intake.models import Flag, RuleSetting
 from plans import actions, signing, thread, tree
 from plans.models import Component, Deferral, Goal, Intervention, Objective, Plan, Problem, SignedPlan
-from tests.intake.test_actions import acknowledge, fill, standing, submit, together
+from tests.intake.test_actions import acknowledge, answered, standing, submit, together
 from tests.people import House, make_house
 from tests.plans.test_people import EXPECTED
 
@@ -40,7 +40,7 @@ def draft(house: House, person: str = "V5") -> Plan:
 
 
 def submitted(house: House, person: str) -> Any:
-    fill(house.staff["nurse"], house.mine, person)
+    answered(house.staff["nurse"], house.mine, person)
     return submit(house.staff["nurse"], house.mine)
 
 
