@@ -8,4 +8,6 @@ class ClinicConfig(AppConfig):
     verbose_name = "Clinic"
 
     def ready(self) -> None:
-        from clinic import checks  # noqa: F401
+        from clinic import checks, words  # noqa: F401
+
+        words.speak()

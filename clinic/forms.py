@@ -55,7 +55,7 @@ def name_open_choice(field: forms.Field) -> None:
 
 
 class Careful(forms.BaseForm):
-    """Every text cleaned the one way (clinic/cleaning.py); an open choice says so. Other words: clinic/locale."""
+    """Every text cleaned the one way (clinic/cleaning.py); an open choice says so. Other words: clinic/words.po."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,22 +1,22 @@
 """The way in: throttled guesses, forgotten passwords, the second factor, and what a password alone opens."""
 
-import gettext
 import html
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import polib
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value, validate_totp_code
 from django.core import mail
 from django.test import Client
+from django.utils import translation
 
-import clinic
 from clinic.models import User
+from clinic.words import CATALOGUE
 from tests.clinic.test_access import CLINICAL as EVERY_PAGE
 from tests.clinic.test_access import url
 from tests.people import PASSWORD, House, make_house, make_user
@@ -320,19 +320,17 @@ def test_account_pages_speak_with_our_own_words(nurse: User) -> None:
         assert sentence in page_words(browser.post(address, form)), address
 
 
-def test_our_words_are_compiled_as_they_are_written(tmp_path: Path) -> None:
-    """clinic/locale: Django reads the compiled file, people the other one."""
-    words = Path(clinic.__file__).parent / "locale/en/LC_MESSAGES"
-    text = (words / "django.po").read_text()
-    with (words / "django.mo").open("rb") as compiled:
-        catalogue = gettext.GNUTranslations(compiled)
-    context = re.compile(r'^msgctxt "(.+)"\nmsgid "(.+)"\nmsgstr "(.+)"$', re.M)
-    written = re.findall(r'^msgid "(.+)"\nmsgstr "(.+)"$', context.sub("", text), re.M)
-    assert len(written) > 50
-    assert all(catalogue.gettext(said) == ours for said, ours in written)
-    assert context.search(text) and all(catalogue.pgettext(where, said) == ours for where, said, ours in context.findall(text))
-    for one, many, first, second in re.findall(r'^msgid "(.+)"\nmsgid_plural "(.+)"\nmsgstr\[0\] "(.+)"\nmsgstr\[1\] "(.+)"$', text, re.M):
-        assert [catalogue.ngettext(one, many, number) for number in (1, 2)] == [first, second]
+def test_everything_in_our_catalogue_is_what_people_read() -> None:
+    entries = [entry for entry in polib.pofile(str(CATALOGUE)) if entry.msgid]
+    assert len(entries) > 50
+    for entry in entries:
+        if entry.msgid_plural:
+            said = [translation.ngettext(entry.msgid, entry.msgid_plural, number) for number in (1, 2)]
+            assert said == [entry.msgstr_plural[0], entry.msgstr_plural[1]]
+        elif entry.msgctxt:
+            assert translation.pgettext(entry.msgctxt, entry.msgid) == entry.msgstr
+        else:
+            assert translation.gettext(entry.msgid) == entry.msgstr
 
 
 def test_confirming_says_who_and_what_for_and_can_be_cancelled(house: House) -> None:
