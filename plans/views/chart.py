@@ -39,9 +39,9 @@ WAYS: dict[str, tuple[str, str, frozenset[str]]] = {
     "assessment": ("scores.view", "Assessment", frozenset()),
     "plan": ("plan.view", "Plan", frozenset({workflow.ASSESSED, workflow.PLANNING, workflow.AWAITING})),
     "versions": ("plan.view", "Signed plans", frozenset()),
-    "demographics": ("patient.edit", "Demographics", frozenset()),
+    "demographics": ("patient.edit", "Person and contact", frozenset()),
     "care_team": ("care_team.assign", "Care team", frozenset()),
-    "trail": ("audit.view", "Who opened this record", frozenset()),
+    "trail": ("audit.view", "Trail", frozenset()),
 }
 
 
