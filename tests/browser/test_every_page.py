@@ -7,26 +7,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from axe_playwright_python.sync_playwright import Axe
+from django.core import mail
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from clinic.accounts import DEMO_SUFFIX
 from clinic.checks import patterns
-from clinic.models import Episode, User
+from clinic.models import Episode, Program, User
 from intake.models import Flag, Instrument
 from plans.models import Plan
 from plans.thread import gaps
 from plans.tree import plan_view, read
 from tests.clinic.test_access import logged_in
+from tests.clinic.test_accounts import code_of, with_factor
+from tests.people import PASSWORD, make_user
 
 pytestmark = pytest.mark.browser
 SCHEMES = {"light": (1280, 900), "dark": (390, 844)}
+DOOR = "see test_every_door_is_accessible_and_fits"
 NO_PAGE = {
     "front_door": "leads on to the page a role begins with",
-    "first_visit": "there is staff already; see test_first_visit",
+    "first_visit": DOOR,
     "healthz": "for machines",
     "readyz": "for machines",
     "add_finding": "is posted to",
@@ -34,12 +39,12 @@ NO_PAGE = {
     "plan_start": "is posted to",
     "refresh": "is posted to",
     "plan_pdf": "a PDF; see tests/plans/test_pdf.py",
-    "account_reset_password_from_key": "needs a key from a letter; see tests/clinic/test_accounts.py",
-    "mfa_authenticate": "met between password and page",
-    "mfa_reauthenticate": "met by who has an authenticator",
-    "mfa_deactivate_totp": "met by who has an authenticator",
-    "mfa_view_recovery_codes": "met by who has an authenticator",
-    "mfa_generate_recovery_codes": "met by who has an authenticator",
+    "account_reset_password_from_key": DOOR,
+    "mfa_authenticate": DOOR,
+    "mfa_reauthenticate": DOOR,
+    "mfa_deactivate_totp": DOOR,
+    "mfa_view_recovery_codes": DOOR,
+    "mfa_generate_recovery_codes": DOOR,
     "mfa_download_recovery_codes": "a text file",
 }
 STICKS_OUT = """() => document.documentElement.scrollWidth <= window.innerWidth ? [] : [...document.querySelectorAll("body *")]
@@ -154,11 +159,24 @@ def enter(context: BrowserContext, url: str, role: str) -> None:
         context.add_cookies([{"name": key, "value": morsel.value, "url": url} for key, morsel in client.cookies.items()])
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_every_page_is_accessible_and_fits(page: Page, demo: Demo, served: Any, scheme: Any) -> None:
-    page.emulate_media(color_scheme=scheme)
+def dressed(page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size(dict(zip(("width", "height"), SCHEMES[scheme], strict=True)))  # type: ignore[arg-type]
-    axe, found, inside = Axe(), [], ""
+
+
+def problems(page: Page, what: str) -> Iterator[str]:
+    """What axe finds on the page that is open, and what sticks out of it sideways."""
+    if wide := page.evaluate(STICKS_OUT):
+        yield f"{what}: wider than the window: {wide}"
+    for violation in Axe().run(page).response["violations"]:
+        nodes = "; ".join(node["html"][:140] for node in violation["nodes"][:3])
+        yield f"{what}: {violation['id']}: {nodes}"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_page_is_accessible_and_fits(page: Page, demo: Demo, served: Any, scheme: str) -> None:
+    dressed(page, scheme)
+    found, inside = [], ""
     for role, name, address in places(demo):
         if role != inside:
             enter(page.context, served.url, role)
@@ -168,9 +186,50 @@ def test_every_page_is_accessible_and_fits(page: Page, demo: Demo, served: Any, 
         shown = page.url.removeprefix(served.url)
         if shown != address or response.status != {"404": 404, "403": 403}.get(name, 200):
             found.append(f"{name} as {role}: {response.status} at {shown} instead of {address}")
-        if wide := page.evaluate(STICKS_OUT):
-            found.append(f"{name} as {role} {address}: wider than the window: {wide}")
-        for violation in axe.run(page).response["violations"]:
-            nodes = "; ".join(node["html"][:140] for node in violation["nodes"][:3])
-            found.append(f"{name} as {role} {address}: {violation['id']}: {nodes}")
+        found += problems(page, f"{name} as {role} {address}")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_door_is_accessible_and_fits(page: Page, served: Any, settings: Any, scheme: str) -> None:
+    """The pages one meets on the way in: the first visit, the second factor, a new password."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    dressed(page, scheme)
+    page.goto("/")
+    found = [*problems(page, "first_visit")]
+    assert page.url.endswith("/first-visit/")
+    nadia = make_user("nadia", ("nurse", Program.objects.create(name="Riverside outpatient")))
+    secret = with_factor(nadia)
+    RecoveryCodes.activate(nadia)
+
+    page.goto("/accounts/login/")
+    page.fill("#id_login", "nadia")
+    page.fill("#id_password", PASSWORD)
+    page.click("main button[type=submit]")
+    found += problems(page, "mfa_authenticate")
+    page.fill("#id_code", code_of(secret))
+    page.click("main button[type=submit]")
+    expect(page.locator("h1")).to_have_text("Caseload")
+    for name in ("mfa_index", "mfa_view_recovery_codes", "mfa_reauthenticate", "account_reauthenticate"):
+        page.goto(reverse(name))
+        found += problems(page, name)
+    page.fill("#id_password", PASSWORD)
+    page.click("main button[type=submit]")
+    for name in ("mfa_view_recovery_codes", "mfa_generate_recovery_codes", "mfa_deactivate_totp"):
+        page.goto(reverse(name))
+        assert page.url == served.url + reverse(name)
+        found += problems(page, name)
+
+    page.context.clear_cookies()
+    page.goto(reverse("account_reset_password"))
+    page.fill("#id_email", "nadia@example.org")
+    page.click("main button[type=submit]")
+    (letter,) = mail.outbox
+    link = re.search(r"/accounts/password/reset/key/\S+", letter.body)
+    assert link
+    page.goto(link[0])
+    expect(page.locator("#id_password1")).to_be_visible()
+    found += problems(page, "account_reset_password_from_key")
+    page.goto("/accounts/password/reset/key/1-worn-out/")
+    found += problems(page, "a worn-out link")
     assert not found, "\n".join(found)
