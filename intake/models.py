@@ -6,6 +6,7 @@ from typing import Self
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Left
 
 from clinic.exact_json import ExactJSONField
 from clinic.models import ClinicalModel, Episode, User
@@ -213,8 +214,9 @@ class Score(Immutable, ClinicalModel):
 
 class FlagQuerySet(ClinicalQuerySet):
     def standing(self) -> Self:
-        """Open or acknowledged, worst first."""
-        return self.filter(status__in=[Flag.Status.OPEN, Flag.Status.ACKNOWLEDGED]).order_by("-severity", "rule_id")
+        """Open or acknowledged, worst first; of equals, what endangers the person (SF) before what two medicines do together (IX)."""
+        standing = self.filter(status__in=[Flag.Status.OPEN, Flag.Status.ACKNOWLEDGED])
+        return standing.order_by("-severity", Left("rule_id", 2).desc(), "rule_id")
 
     def holding(self) -> Self:
         """The flags that hold whatever is no safety component, because their emergency evaluation is not recorded."""

@@ -436,6 +436,17 @@ def test_an_acknowledged_flag_is_resolved_when_the_answer_changes_and_raised_ane
     assert again.pk != first.pk and again.status == "open"
 
 
+def test_of_critical_flags_the_danger_to_the_person_stands_before_the_interaction(house: House) -> None:
+    """Rob takes other opioids and sedatives and thinks of suicide: the caseload gives one reason, and it is the last."""
+    clerk = house.staff["intake"]
+    answered(clerk, house.mine, "V6")
+    submit(clerk, house.mine)
+    critical = [rule_id for rule_id, flag in standing(house.mine).items() if flag.severity == Flag.Severity.CRITICAL]
+    assert critical == ["SF-02", "SF-04", "IX-01", "IX-02", "IX-03"]
+    house.mine.refresh_from_db()
+    assert house.mine.acuity_reason == standing(house.mine)["SF-02"].name
+
+
 def test_a_flag_that_gets_worse_is_opened_again(house: House) -> None:
     nurse = house.staff["nurse"]
     save(nurse, house.mine, "asq", {"1": "false", "2": "false", "3": "false", "4": "false"})
