@@ -47,11 +47,13 @@ def save_answers(
     answers: Mapping[Key, typed.Answer],
     versions: Mapping[Key, int],
     basis: str = "",
+    asked_again: bool = False,
 ) -> Saved:
     """Write the answers that changed, each as a row with its author and next version.
 
     `versions` are those the page had read (0: no answer yet); `basis` is what the page began from (`basis_of`).
     An answer that somebody else changed meanwhile is kept as it is and reported; the others are written.
+    `asked_again`: `by` has asked every question anew, so an answer that came out the same is `by`'s from now on.
     Raises AlreadySubmitted when the page's draft has been submitted since.
     """
     episode = lock_episode(episode)
@@ -60,7 +62,7 @@ def save_answers(
     conflicts, changed = [], {}
     for key, answer in answers.items():
         row = rows.get(key)
-        if _same(row, answer):
+        if _same(row, answer) and not (asked_again and row is not None and row.by_id != by.pk):
             continue
         if row is not None and row.version != versions.get(key, 0):
             conflicts.append(Conflict(key, answer, row))

@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from clinic.models import Episode
-from clinic.permissions import Refused, requires
+from clinic.models import Episode, User
+from clinic.permissions import Refused, clinicians_of, is_clinician, requires
 from clinic.views.reach import about, open_episode, within
 from intake import actions
 from intake.answers import Answer, Key, State, from_json, to_words
@@ -110,6 +110,7 @@ class Page:
                 answers=self._decided(form, answers),
                 versions=form.posted_versions | self._decided_versions(form),
                 basis=self.request.POST.get("basis", ""),
+                asked_again="asked_again" in self.request.POST and bool(self._screened_by()),
             )
         except actions.AlreadySubmitted:
             return self._submitted_meanwhile()
@@ -212,6 +213,9 @@ class Page:
             return f"#rows-{group.link_id}"
         if "ask_decline" in self.request.POST:
             return "?decline=1#decline"
+        if "asked_again" in self.request.POST:
+            messages.success(self.request, "Recorded: you asked these questions yourself.")
+            return "#main"
         if "add" in self.request.POST:
             part = self.form().groups.get(self.request.POST["add"])
             return f"#{row_id(part.group, part.rows[-1][0])}" if part is not None and part.rows else "#answers"
@@ -232,6 +236,14 @@ class Page:
         return reverse("section", kwargs={"episode_id": self.episode.public_id, "code": code, "number": number})
 
     # Rendering
+
+    def _screened_by(self) -> list[User]:
+        """Shown to a clinician: whoever else's answers keep a suicide screen from being one that clinicians asked."""
+        if self.instrument.code != actions.SUICIDE_SCREEN or not is_clinician(self.request.user, self.episode.program_id):  # type: ignore[arg-type]
+            return []
+        clinicians = set(clinicians_of(self.episode.program_id).values_list("user_id", flat=True))
+        authors = {row.by for row in self.rows.values() if row.state != State.MISSING}
+        return sorted((user for user in authors if user.pk not in clinicians), key=str)
 
     def _autosaved(self, form: SectionForm) -> HttpResponse:
         """Only what changed on the page: versions, questions that came or went, problems, safety flags."""
@@ -284,6 +296,7 @@ class Page:
             "declining": "decline" in self.request.GET,
             "observed": form.observed,
             "waits": waits(self.evaluation, self.here),
+            "screened_by": self._screened_by(),
             "problems": [
                 (f"{id_of(field.key)}-1", field.label, form.problem(name)) for name, field in form.questions.items() if name in form.errors
             ],

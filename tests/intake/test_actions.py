@@ -60,12 +60,12 @@ class Page:
         self.basis = actions.basis_of(self.episode, self.code, draft)
         self.versions = {key: row.version for key, row in Answer.objects.of(draft).items()}
 
-    def save(self, given: Mapping[str, str]) -> actions.Saved:
+    def save(self, given: Mapping[str, str], *, asked_again: bool = False) -> actions.Saved:
         instrument = Instrument.objects.get(code=self.code, active=True)
         with acting(self.by, "intake.edit"):
             saved = actions.save_answers(
                 by=self.by, episode=self.episode, instrument=instrument, answers=typed(self.code, given), versions=self.versions,
-                basis=self.basis,
+                basis=self.basis, asked_again=asked_again,
             )  # fmt: skip
         collided = {conflict.key for conflict in saved.conflicts}
         self.basis = str(saved.response.public_id)
@@ -621,6 +621,19 @@ def test_a_screen_lowers_item_9_only_when_clinicians_asked_it(house: House) -> N
     page.save(dict.fromkeys("1234", "false"))
     assert standing(house.mine)["SF-04"].severity == Flag.Severity.HIGH
     assert submit(nurse, house.mine).facts["suicide_screened_today"] is True
+
+
+def test_a_clinician_who_asks_again_and_hears_the_same_becomes_the_author(house: House) -> None:
+    clerk, nurse = house.staff["intake"], house.staff["nurse"]
+    save(clerk, house.mine, "phq9", {"9": DAYS[1]})
+    save(clerk, house.mine, "asq", dict.fromkeys("1234", "false"))
+    page = Page(nurse, house.mine, "asq")
+    page.save(dict.fromkeys("1234", "false"))
+    assert standing(house.mine)["SF-04"].severity == Flag.Severity.CRITICAL  # saved unchanged is not asked
+    page.save(dict.fromkeys("1234", "false") | {"5": ""}, asked_again=True)
+    assert standing(house.mine)["SF-04"].severity == Flag.Severity.HIGH
+    rows = Answer.objects.of(Response.objects.draft_of(house.mine, "asq"))
+    assert {(key[0], row.by, row.version) for key, row in rows.items()} == {(item, nurse, 2) for item in "1234"}
 
 
 # The emergency evaluation

@@ -105,7 +105,7 @@ class Sheet:
 
     @staticmethod
     def _name(name: str) -> str:
-        buttons = ("next", "add", "remove", "ask_remove", "ask_decline", "decline_section")
+        buttons = ("next", "add", "remove", "ask_remove", "ask_decline", "decline_section", "asked_again")
         return name if "-" in name or name in buttons else f"a-{name}"
 
 
@@ -144,6 +144,20 @@ def test_an_answer_that_opens_a_question_brings_it_and_one_that_closes_it_takes_
     assert '<div id="w-a-5" hx-swap-oob="true"></div>' in closed
     assert stored(house.mine, "asq") == {"1": "No", "5": "No"}, "the hidden answer is kept, and counts for nothing"
     assert 'name="a-5"' not in Sheet(client_of(house.staff["nurse"]), house.mine, "asq").html
+
+
+def test_a_clinician_says_that_they_asked_the_suicide_screen_themselves(house: House) -> None:
+    """The front desk typed it; nothing but the author changes, and only a clinician is offered to become it."""
+    desk, nurse = client_of(house.staff["intake"]), client_of(house.staff["nurse"])
+    Sheet(desk, house.mine, "asq").press(**dict.fromkeys("1234", "false"))
+    assert "asked_again" not in Sheet(desk, house.mine, "asq").html
+    sheet = Sheet(nurse, house.mine, "asq")
+    assert "Intake Tester asked this." in words(sheet.html)
+    answer = sheet.press("asked_again")
+    assert answer.status_code == 302 and answer["Location"].endswith("#main")
+    assert "asked_again" not in Sheet(nurse, house.mine, "asq").html
+    Sheet(desk, house.mine, "asq").press("asked_again")
+    assert set(Answer.objects.filter(response__code="asq").values_list("by__username", flat=True)) == {"nurse"}
 
 
 def test_anyone_allowed_continues_the_draft_of_a_colleague(house: House) -> None:
