@@ -215,7 +215,7 @@ class Page:
             return "?decline=1#decline"
         if "asked_again" in self.request.POST:
             messages.success(self.request, "Recorded: you asked these questions yourself.")
-            return "#main"
+            return "#content"
         if "add" in self.request.POST:
             part = self.form().groups.get(self.request.POST["add"])
             return f"#{row_id(part.group, part.rows[-1][0])}" if part is not None and part.rows else "#answers"

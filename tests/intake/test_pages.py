@@ -154,7 +154,7 @@ def test_a_clinician_says_that_they_asked_the_suicide_screen_themselves(house: H
     sheet = Sheet(nurse, house.mine, "asq")
     assert "Intake Tester asked this." in words(sheet.html)
     answer = sheet.press("asked_again")
-    assert answer.status_code == 302 and answer["Location"].endswith("#main")
+    assert answer.status_code == 302 and answer["Location"].endswith("#content")
     assert "asked_again" not in Sheet(nurse, house.mine, "asq").html
     Sheet(desk, house.mine, "asq").press("asked_again")
     assert set(Answer.objects.filter(response__code="asq").values_list("by__username", flat=True)) == {"nurse"}
