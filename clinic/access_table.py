@@ -73,6 +73,15 @@ TABLE: dict[str, str] = {
 # Identity must have been re-confirmed at most 5 minutes ago.
 STEP_UP = frozenset({"plan.sign", "plan.finalise", "disclosure.export", "user.edit"})
 
+# What opening a chart in an emergency gives to whoever holds the action for their care team's patients, in a clinician's role: reading what
+# there is to know, and writing down what was seen and done. Never counselling notes, never a way out, no plan, no intake, no medicine.
+EMERGENCY = frozenset(
+    {
+        "chart.view", "intake.view", "scores.view", "plan.view", "medication.view", "safety_plan.view", "detox.view", "consent.view",
+        "flag.acknowledge", "observation.enter", "session_note.write", "safety_plan.edit",
+    }
+)  # fmt: skip
+
 # Everybody who has logged in, about themselves only.
 OWN_ACCOUNT = "account.own"
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
 from clinic import door
-from clinic.access_table import CLINICIANS, OWN_ACCOUNT, ROLES, STEP_UP, TABLE
+from clinic.access_table import CLINICIANS, EMERGENCY, OWN_ACCOUNT, ROLES, STEP_UP, TABLE
 
 if TYPE_CHECKING:
     from clinic.models import User
@@ -63,12 +63,16 @@ class Refused(PermissionDenied):
 
 @dataclass(frozen=True)
 class Grant:
-    """What one user holds for one action: the programs in which each scope applies."""
+    """What one user holds for one action: the programs in which each scope applies.
+
+    `emergency_programs`: where a chart they opened in an emergency is in reach as if they were on its care team.
+    """
 
     everywhere: bool
     programs: frozenset[int]
     team_programs: frozenset[int]
     own_programs: frozenset[int]
+    emergency_programs: frozenset[int]
 
     @property
     def any(self) -> bool:
@@ -81,12 +85,21 @@ def grant(user: "User", action: str, *, full: bool = False) -> Grant:
     `full`: only the roles that show every field of the action, not the minimum.
     """
     reach: dict[str, set[int]] = {scope: set() for scope in "APyTO-"}
+    emergency: set[int] = set()
     for program_id, role in user.program_roles():
         held = cell(action, role)
         if held.fields == "full" or not full:
             reach[held.scope].add(program_id)
+            if held.scope == "T" and role in CLINICIANS and action in EMERGENCY:
+                emergency.add(program_id)
     programs = reach["P"] | reach["y"]
-    return Grant(bool(reach["A"]), frozenset(programs), frozenset(reach["T"] - programs), frozenset(reach["O"]))
+    return Grant(
+        everywhere=bool(reach["A"]),
+        programs=frozenset(programs),
+        team_programs=frozenset(reach["T"] - programs),
+        own_programs=frozenset(reach["O"]),
+        emergency_programs=frozenset(emergency - programs),
+    )
 
 
 def may(user: "User", action: str) -> bool:
@@ -96,10 +109,20 @@ def may(user: "User", action: str) -> bool:
     return action == OWN_ACCOUNT or grant(user, action).any
 
 
-def reaches(user: "User", action: str, program_id: int, *, on_team: bool, full: bool = False) -> bool:
-    """`scope` for one row that was read already and of which it is known whether the user is on its care team. Own rows do not count."""
+def reaches(
+    user: "User", action: str, program_id: int, *, on_team: bool, in_emergency: bool = False, full: bool = False
+) -> bool:
+    """`scope` for one row that was read already, so that nothing denies it, and of which it is known how the user came to it.
+
+    `on_team` its care team now, `in_emergency` they opened it in one. Own rows do not count.
+    """
     held = grant(user, action, full=full)
-    return held.everywhere or program_id in held.programs or (on_team and program_id in held.team_programs)
+    return (
+        held.everywhere
+        or program_id in held.programs
+        or (on_team and program_id in held.team_programs)
+        or (in_emergency and program_id in held.emergency_programs)
+    )
 
 
 def scope(
@@ -108,19 +131,39 @@ def scope(
     """The filter for rows in reach of this user for this action; `patient`, `program` and `author` name the row's columns.
 
     `full` narrows it to the rows of which every field may be shown. Own rows (O) are reached only on models that name their author.
+    What denies comes before all that allows: neither a role nor an emergency opens a restricted chart or the user's own.
     """
-    from clinic.models import CareTeamMember
+    from clinic.models import BreakGlass, CareTeamMember
 
     held = grant(user, action, full=full)
+    if not held.any:
+        return Q(pk__in=[])
     if held.everywhere:
-        return Q()
+        return Q(~_denied(user, patient))
+    team = CareTeamMember.objects.filter(user=user, ended_at=None).values("patient_id")
     reach = Q(**{f"{program}__in": held.programs}) if held.programs else Q(pk__in=[])
     if author and held.own_programs:
         reach |= Q(**{f"{program}__in": held.own_programs, author: user})
     if held.team_programs:
-        mine = CareTeamMember.objects.filter(user=user, ended_at=None, program_id__in=held.team_programs)
-        reach |= Q(**{f"{program}__in": held.team_programs, f"{patient}__in": mine.values("patient_id")})
-    return reach
+        mine = team.filter(program_id__in=held.team_programs)
+        reach |= Q(**{f"{program}__in": held.team_programs, f"{patient}__in": mine})
+    if held.emergency_programs:
+        opened = BreakGlass.objects.standing(user).filter(program_id__in=held.emergency_programs).values("patient_id")
+        reach |= Q(**{f"{program}__in": held.emergency_programs, f"{patient}__in": opened})
+    return reach & Q(~_denied(user, patient, team))
+
+
+def _denied(user: "User", patient: str, team: QuerySet | None = None) -> Exists:
+    """True for a row whose chart is closed to this user by name, or to everybody but its care team (`team`: whose team they are on).
+
+    Without `team` only the former counts: who reaches the whole organisation oversees restricted charts too.
+    """
+    from clinic.models import ChartRestriction
+
+    closed = Q(user=user)
+    if team is not None:
+        closed |= Q(user=None) & ~Q(patient_id__in=team)
+    return Exists(ChartRestriction.objects.filter(closed, patient_id=OuterRef(patient), ended_at=None))
 
 
 def roles_in(user: "User", program_id: int) -> frozenset[str]:
@@ -133,9 +176,18 @@ def is_clinician(user: "User", program_id: int) -> bool:
 
 def clinicians_of(program_id: int) -> QuerySet:
     """The ids of the program's clinicians, as the roles stand now; to be used inside a query."""
+    return _holding(program_id, CLINICIANS)
+
+
+def holders_of(action: str, program_id: int) -> QuerySet:
+    """The ids of those whose roles in the program, as they stand now, allow the action; to be used inside a query."""
+    return _holding(program_id, [role for role in ROLES if cell(action, role).allows])
+
+
+def _holding(program_id: int, roles: Iterable[str]) -> QuerySet:
     from clinic.models import Membership
 
-    return Membership.objects.filter(program_id=program_id, role__in=CLINICIANS).values("user_id")
+    return Membership.objects.filter(program_id=program_id, role__in=roles).values("user_id")
 
 
 def role_labels(roles: Iterable[str]) -> list[str]:

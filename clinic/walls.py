@@ -148,10 +148,10 @@ def privileges(model: type[models.Model]) -> str:
 
     if issubclass(model, Change):
         return "SELECT"
-    if issubclass(model, Immutable):
-        return "SELECT, INSERT"
     if columns := getattr(model, "MUTABLE_COLUMNS", ()):
         return f"SELECT, INSERT, UPDATE ({', '.join(columns)})"
+    if issubclass(model, Immutable):
+        return "SELECT, INSERT"
     if issubclass(model, (ClinicalModel, Patient)):
         return "SELECT, INSERT, UPDATE"
     return "SELECT, INSERT, UPDATE, DELETE"

@@ -180,10 +180,20 @@ class EpisodeQuerySet(ClinicalQuerySet):
             self.visible_to(user, "chart.view")
             .exclude(stage=workflow.CLOSED)
             .annotate(on_team=models.Exists(mine))
+            .with_exceptions(user)
             .select_related("patient", "program")
             .order_by("-acuity", F("next_due_at").asc(nulls_last=True), "-opened_at", "-id")
         )
 
+    def with_exceptions(self, user: User) -> Self:
+        """`restricted`: only the care team opens this chart. `emergency_until`: till when this user opened it in an emergency."""
+        from clinic.models.access import BreakGlass, ChartRestriction
+
+        here = {"patient_id": models.OuterRef("patient_id")}
+        return self.annotate(
+            restricted=models.Exists(ChartRestriction.objects.standing().filter(user=None, **here)),
+            emergency_until=models.Subquery(BreakGlass.objects.standing(user).filter(**here).values("until")[:1]),
+        )
 
     def looked_for(self, text: str) -> Self:
         """Of the patient with this record number, or with these names; `alike` where a name is only like what was looked for."""

@@ -86,13 +86,14 @@ def _line(user: User, episode: Episode) -> Line:
     today, due, on_team = timezone.localdate(), episode.next_due_at, episode.on_team  # type: ignore[attr-defined]
     overdue, is_due = due is not None and due < today, due is not None and due <= today
     step = STEPS.get(episode.next_due_what, Step("chart", "chart.view", "", ""))
-    mine = reaches(user, step.action, episode.program_id, on_team=on_team) and (
-        not step.sees or reaches(user, step.sees, episode.program_id, on_team=on_team, full=True)
+    how = {"on_team": on_team, "in_emergency": episode.emergency_until is not None}  # type: ignore[attr-defined]
+    mine = reaches(user, step.action, episode.program_id, **how) and (
+        not step.sees or reaches(user, step.sees, episode.program_id, **how, full=True)
     )
     mine = mine and (not step.role or step.role in roles_in(user, episode.program_id))
     return Line(
         episode,
-        full=reaches(user, "chart.view", episode.program_id, on_team=on_team, full=True),
+        full=reaches(user, "chart.view", episode.program_id, **how, full=True),
         overdue=overdue,
         url=reverse(step.page, kwargs={"episode_id": episode.public_id}) if mine else "",
         waits="" if mine else step.waits,

@@ -1,4 +1,4 @@
-"""Every write of the ground floor: keyword-only, in somebody's name, one transaction, the audit inside."""
+"""Registration, demographics, the summary columns, what left the record, and the first visit of a new clinic."""
 
 import datetime
 import logging
@@ -9,18 +9,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from clinic import workflow
-from clinic.models import CareTeamMember, Disclosure, Episode, Membership, Patient, Program, User
+from clinic.actions.care_team import join_care_team
+from clinic.actions.stale import Stale
+from clinic.models import ChartRestriction, Disclosure, Episode, Membership, Patient, Program, User
 from clinic.permissions import cell, roles_in
 
 log = logging.getLogger("steady.actions")
-
-
-class Stale(Exception):
-    """Somebody else has changed the row since it was read. `current` is the row as it stands now."""
-
-    def __init__(self, current: Any) -> None:
-        super().__init__("Somebody else changed this while you were working on it.")
-        self.current = current
 
 
 class KeyUsed(Exception):
@@ -72,16 +66,17 @@ def open_episode(*, by: User, patient: Patient, referral_source: str, presenting
         next_due_at=timezone.localdate(),
         next_due_what="Begin the intake",
     )
-    for member in _duty_team(patient.program):
+    for member in _duty_team(patient):
         join_care_team(by=by, episode=episode, user=member)
     if any(cell("patient.register", role).scope == "T" for role in roles_in(by, patient.program_id)):
         join_care_team(by=by, episode=episode, user=by)
     return episode
 
 
-def _duty_team(program: Program) -> list[User]:
-    """Who is on duty and still works there: whoever has left since stops nobody's registration."""
-    chosen = program.duty_team.filter(is_active=True)
+def _duty_team(patient: Patient) -> list[User]:
+    """Who is on duty, still works there and is not kept out: whoever has left since stops nobody's registration."""
+    program, kept_out = patient.program, ChartRestriction.objects.standing().filter(patient=patient, user__isnull=False)
+    chosen = program.duty_team.filter(is_active=True).exclude(pk__in=kept_out.values("user_id"))
     members = list(chosen.filter(memberships__program=program).distinct())
     if missing := chosen.count() - len(members):
         log.warning("program %s: %s of the duty team have no role there any more and were left out", program.pk, missing)
@@ -105,28 +100,6 @@ def update_patient(*, by: User, patient: Patient, values: dict[str, Any], versio
     current.version += 1
     current.save()
     return current
-
-
-@transaction.atomic
-def join_care_team(*, by: User, episode: Episode, user: User) -> CareTeamMember:
-    """Put somebody on the care team; on it already is no error. Raises ValueError for a stranger to the program."""
-    if not Membership.objects.filter(user=user, program_id=episode.program_id).exists():
-        raise ValueError(f"{user} has no role in {episode.program}.")
-    member, _ = CareTeamMember.objects.get_or_create(
-        episode=episode,
-        user=user,
-        ended_at=None,
-        defaults={"program_id": episode.program_id, "patient_id": episode.patient_id, "joined_by": by},
-    )
-    return member
-
-
-@transaction.atomic
-def leave_care_team(*, by: User, member: CareTeamMember) -> CareTeamMember:
-    """Take somebody off the care team; what they could reach through it ends with their next request."""
-    member.ended_at, member.ended_by = timezone.now(), by
-    member.save(update_fields=["ended_at", "ended_by"])
-    return member
 
 
 @transaction.atomic
