@@ -13,7 +13,8 @@ from django.db.models.fields import BLANK_CHOICE_DASH
 from django.utils import timezone
 
 from clinic.cleaning import Unclean, clean_text
-from clinic.models import Episode, Patient, Program, User
+from clinic.models import BreakGlass, ChartRestriction, Episode, Patient, Program, User
+from clinic.models.access import SHORTEST_REASON
 from clinic.permissions import grant
 
 OLDEST = 120  # years
@@ -155,6 +156,7 @@ class RegistrationForm(PatientForm):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.user = user
         held = grant(user, "patient.register")
         programs = Program.objects.filter(active=True, pk__in=held.programs | held.team_programs).order_by("name")
         self.fields["program"].queryset = programs  # type: ignore[attr-defined]
@@ -179,14 +181,17 @@ class RegistrationForm(PatientForm):
         self.data = {**self.data.dict(), "key": str(uuid.uuid4())}  # type: ignore[attr-defined]
 
     def possible_duplicates(self) -> list[Patient]:
-        """People in the program with a like-sounding last name and a close birth date; empty once the clerk has answered."""
+        """People in the program with a like-sounding last name and a close birth date; empty once the clerk has answered.
+
+        Whoever the clerk could not find by searching is not told of here either.
+        """
         if self.cleaned_data["different_person"]:
             return []
         if Patient.objects.filter(registration_key=self.cleaned_data["key"]).exists():
             return []  # sent before: the action tells a second click from another person
         values = self.cleaned_data
         return list(
-            Patient.objects.sounding_like(
+            Patient.objects.visible_to(self.user, "patient.search").sounding_like(
                 program=values["program"], last_name=values["legal_last_name"], birth_date=values["birth_date"]
             )
         )
@@ -201,10 +206,66 @@ class CareTeamForm(Careful, forms.Form):
         super().__init__(*args, **kwargs)
         colleagues = User.objects.filter(is_active=True, memberships__program=episode.program_id).distinct()
         on_team = episode.care_team.filter(ended_at=None).values("user_id")
-        self.fields["user"].queryset = colleagues.exclude(pk__in=on_team).order_by("last_name", "first_name")  # type: ignore[attr-defined]
+        kept_out = ChartRestriction.objects.standing().filter(patient=episode.patient_id, user__isnull=False).values("user_id")
+        free = colleagues.exclude(pk__in=on_team).exclude(pk__in=kept_out)
+        self.fields["user"].queryset = free.order_by("last_name", "first_name")  # type: ignore[attr-defined]
         self.fields["user"].label_from_instance = lambda user: f"{user} ({user.get_discipline_display()})"  # type: ignore[attr-defined]
-        self.fields["user"].error_messages["invalid_choice"] = "This colleague is on the care team already, or has no role here any more."
+        self.fields["user"].error_messages["invalid_choice"] = (
+            "This colleague is on the care team already, is kept out of this chart, or has no role here any more."
+        )
         _lay_out(self, "user")
+
+
+class BreakGlassForm(Careful, forms.Form):
+    """Why a chart is opened in an emergency."""
+
+    category = forms.ChoiceField(label="What kind of emergency", choices=[("", "Choose"), *BreakGlass.Category.choices])
+    reason = forms.CharField(
+        label="Why it cannot wait", min_length=SHORTEST_REASON, max_length=230, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=f"At least {SHORTEST_REASON} characters. It stands in this person's trail, and whoever reviews it reads it.",
+        error_messages={"min_length": f"Please say why in at least {SHORTEST_REASON} characters; so far there are %(show_value)d."},
+    )  # fmt: skip
+
+
+class BreakGlassReviewForm(Careful, forms.Form):
+    """What somebody else thinks of it."""
+
+    outcome = forms.ChoiceField(label="Was it right to open this chart?", choices=BreakGlass.Outcome.choices, widget=forms.RadioSelect)
+    note = forms.CharField(
+        label="What you looked at, and why you decide so", max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+class RestrictionForm(Careful, forms.Form):
+    """Who is kept out of a chart."""
+
+    kind = forms.ChoiceField(label="Restriction", choices=[("", "Choose"), *ChartRestriction.Kind.choices])
+    user = forms.ModelChoiceField(User.objects.none(), label="Colleague who is kept out", required=False)
+    reason = forms.CharField(
+        label="Why", max_length=500, widget=forms.Textarea(attrs={"rows": 2}), help_text="Whoever may change the care team reads it here."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        staff = User.objects.filter(is_active=True, memberships__isnull=False).distinct().order_by("last_name", "first_name")
+        self.fields["user"].queryset = staff  # type: ignore[attr-defined]
+        self.fields["user"].empty_label = "Everybody but the care team"  # type: ignore[attr-defined]
+        self.fields["user"].label_from_instance = lambda user: f"{user} ({user.get_discipline_display()})"  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        alone, user = values.get("kind") == ChartRestriction.Kind.TEAM_ONLY, values.get("user")
+        if alone and user:
+            self.add_error("user", "This restriction keeps out everybody who is not on the care team, so no colleague is named.")
+        elif values.get("kind") and not alone and "user" in values and not user:
+            self.add_error("user", "Please choose who is kept out.")
+        return values
+
+
+class LiftForm(Careful, forms.Form):
+    """Why a restriction ends."""
+
+    ended_reason = forms.CharField(label="Why it is lifted", max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 class SearchForm(Careful, forms.Form):

@@ -11,7 +11,7 @@ from django.urls import include, path, re_path, reverse_lazy
 from clinic import health
 from clinic.access_table import OWN_ACCOUNT
 from clinic.permissions import requires
-from clinic.views import care_team, caseload, first_visit, patients, trail
+from clinic.views import break_glass, care_team, caseload, first_visit, patients, restrictions, trail
 
 # Before anything reads admin.site.urls: the admin logs in at the same door as everybody else.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -51,6 +51,10 @@ urlpatterns = [
     path("patients/", patients.search, name="search"),
     path("episodes/<uuid:episode_id>/demographics/", patients.demographics, name="demographics"),
     path("episodes/<uuid:episode_id>/care-team/", care_team.care_team, name="care_team"),
+    path("episodes/<uuid:episode_id>/restrictions/", restrictions.restrictions, name="restrictions"),
+    path("episodes/<uuid:episode_id>/emergency/", break_glass.break_glass, name="break_glass"),
+    path("emergencies/", break_glass.break_glass_reviews, name="break_glass_reviews"),
+    path("emergencies/<uuid:opened_id>/", break_glass.break_glass_review, name="break_glass_review"),
     path("episodes/<uuid:episode_id>/trail/", trail.trail, name="trail"),
     path("episodes/<uuid:episode_id>/", include("intake.urls")),
     path("episodes/<uuid:episode_id>/", include("plans.urls")),

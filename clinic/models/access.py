@@ -5,17 +5,18 @@ import uuid
 from typing import Self
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.core.validators import MinLengthValidator
 from django.db import models
-from django.db.models import F, Func, Q
-from django.db.models.functions import Length, Trim
+from django.db.models import Count, F, Func, OuterRef, Q, Subquery
+from django.db.models.functions import JSONObject, Length, Trim
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from clinic.models.patients import ClinicalModel, ClinicalQuerySet, Episode
 from clinic.models.people import User
-from clinic.models.record import Immutable
+from clinic.models.record import AccessEvent, Change, Immutable
 
 EMERGENCY_LASTS = datetime.timedelta(hours=4)
 SHORTEST_REASON = 20  # characters
@@ -29,6 +30,18 @@ class BreakGlassQuerySet(ClinicalQuerySet):
     def waiting(self, user: User) -> Self:
         """What this user is to review: in reach, not reviewed yet, and opened by somebody else."""
         return self.visible_to(user, "break_glass.review").filter(reviewed_at=None).exclude(user=user)
+
+    def with_use(self) -> Self:
+        """`pages`: what its user opened of this patient's record meanwhile, as [{view, times}]; `entries`: how many rows they wrote."""
+        when = {"user_id": OuterRef("user_id"), "at__range": (OuterRef("at"), OuterRef("until"))}
+        patient = Func(OuterRef("patient_id"), template="ARRAY[%(expressions)s]", output_field=ArrayField(models.BigIntegerField()))
+        read = AccessEvent.objects.filter(**when, patients__contains=patient, outcome=AccessEvent.Outcome.ALLOWED)
+        opened = read.exclude(view="break_glass").values("view").annotate(times=Count("id")).order_by("-times", "view")
+        written = Change.objects.filter(**when, patient_id=OuterRef("patient_id")).exclude(table=BreakGlass._meta.db_table)
+        return self.annotate(
+            pages=ArraySubquery(opened.values(one=JSONObject(view="view", times="times"))),
+            entries=Subquery(written.values("patient_id").annotate(rows=Count("id")).values("rows")),
+        )
 
 
 class BreakGlass(Immutable, ClinicalModel):

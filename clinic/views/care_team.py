@@ -50,7 +50,11 @@ def _leaving(request: HttpRequest, episode: Episode) -> CareTeamMember:
 def _removed(request: HttpRequest, episode: Episode, member: CareTeamMember) -> HttpResponse:
     """Back to the page; a second click of the same button changes nothing."""
     if member.ended_at is None:
-        actions.leave_care_team(by=request.user, member=member)  # type: ignore[arg-type]
+        try:
+            actions.leave_care_team(by=request.user, member=member)  # type: ignore[arg-type]
+        except actions.LockedOut as problem:
+            messages.error(request, str(problem))
+            return redirect("care_team", episode_id=episode.public_id)
     whom = "yourself" if member.user_id == request.user.pk else member.user
     messages.success(request, f"You removed {whom} from the care team. To undo it, add the same person again.")
     return redirect("care_team", episode_id=episode.public_id)

@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from clinic import actions, audit
 from clinic.forms import PatientForm, RegistrationForm, SearchForm
 from clinic.models import Episode, Patient, User
-from clinic.permissions import requires
+from clinic.permissions import reaches, requires
 from clinic.views.reach import about, open_episode, within
 
 RESULTS = 25
@@ -88,14 +88,20 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def _with_door(user: User, episodes: list[Episode]) -> list[tuple[Episode, str]]:
-    """Each episode with the page this user may open: "chart", else "trail", else an empty string."""
+    """Each episode with the page this user may open: "chart", else "trail", else "break_glass" (in an emergency), else an empty string."""
     charts, trails = within(user, "chart.view", episodes), within(user, "audit.view", episodes)
-    return [(found, "chart" if found.pk in charts else "trail" if found.pk in trails else "") for found in episodes]
+
+    def door(found: Episode) -> str:
+        emergency = reaches(user, "break_glass.invoke", found.program_id, on_team=False)
+        return "chart" if found.pk in charts else "trail" if found.pk in trails else "break_glass" if emergency else ""
+
+    return [(found, door(found)) for found in episodes]
 
 
 def _find(request: HttpRequest, text: str) -> list[Episode]:
     """At most one more than is shown, so that the page can say that there are more."""
-    episodes = Episode.objects.visible_to(request.user, "patient.search")  # type: ignore[arg-type]
+    user: User = request.user  # type: ignore[assignment]
+    episodes = Episode.objects.visible_to(user, "patient.search").with_exceptions(user)
     return list(episodes.looked_for(text).select_related("patient", "program")[: RESULTS + 1])
 
 

@@ -15,10 +15,11 @@ from clinic.permissions import may
 
 def open_episode(request: HttpRequest, episode_id: uuid.UUID, *, audited: bool = True) -> Episode:
     """The episode of the URL with its patient and program, read for this view's declared action; the read is audited."""
-    episodes = Episode.objects.visible_to(request.user, request.action)  # type: ignore[attr-defined, arg-type]
+    user: User = request.user  # type: ignore[assignment]
+    episodes = Episode.objects.visible_to(user, request.action).with_exceptions(user)  # type: ignore[attr-defined]
     episode = get_object_or_404(episodes.select_related("patient", "program"), public_id=episode_id)
     if audited:
-        audit.read(request, episode.patient)
+        audit.read(request, episode.patient, reason="in an emergency" if episode.emergency_until else "")  # type: ignore[attr-defined]
     return episode
 
 
@@ -41,6 +42,7 @@ def in_full(user: User, action: str, episode: Episode) -> bool:
 def about(user: User, episode: Episode) -> dict[str, Any]:
     """What the patient header of a page takes. Without the chart in reach it says who, and nothing of what is in it."""
     context: dict[str, Any] = {"episode": episode, "patient": episode.patient}
+    context |= {name: getattr(episode, name, None) for name in ("restricted", "emergency_until")}
     if not within(user, "chart.view", [episode]):
         return context
     full = in_full(user, "chart.view", episode)

@@ -17,7 +17,7 @@ from clinic.views.reach import about, open_episode
 
 LATEST = 200
 # Pages that are called otherwise than their view.
-PAGES = {"demographics": "Person and contact"}
+PAGES = {"demographics": "Person and contact", "break_glass": "Open in an emergency"}
 # What a refusal was, by the status it was answered with.
 REFUSALS = {"403": "The role did not include it (403)", "404": "Not on the care team, or out of reach (404)"}
 OPERATIONS = {"INSERT": "Added", "UPDATE": "Changed", "DELETE": "Removed"}
@@ -66,9 +66,14 @@ def _ids(accesses: models.QuerySet, changes: models.QuerySet) -> models.QuerySet
     return accesses.order_by().values("user_id").union(changes.order_by().values("user_id"))
 
 
+def page_name(view: str) -> str:
+    """What people call the page of a view."""
+    name = view.rpartition(":")[2]
+    return PAGES.get(name, name.replace("_", " ").capitalize()) or "A page"
+
+
 def _access(row: dict[str, Any], people: dict[int, User]) -> Access:
-    name, denied = row["view"].rpartition(":")[2], row["outcome"] == AccessEvent.Outcome.DENIED
-    page = PAGES.get(name, name.replace("_", " ").capitalize()) or "A page"
+    denied, page = row["outcome"] == AccessEvent.Outcome.DENIED, page_name(row["view"])
     start = timezone.localtime(row["hour"])
     hour = f"{start:%H:%M} and {start + datetime.timedelta(hours=1):%H:%M}"
     return Access(

@@ -41,6 +41,7 @@ WAYS: dict[str, tuple[str, str, frozenset[str]]] = {
     "versions": ("plan.view", "Signed plans", frozenset()),
     "demographics": ("patient.edit", "Person and contact", frozenset()),
     "care_team": ("care_team.assign", "Care team", frozenset()),
+    "restrictions": ("care_team.assign", "Restrictions", frozenset()),
     "trail": ("audit.view", "Trail", frozenset()),
 }
 

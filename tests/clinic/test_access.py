@@ -50,7 +50,8 @@ def scopes(house: House) -> Iterator[tuple[str, uuid.UUID]]:
 
 
 def reaches(cell: str, scope: str) -> bool:
-    return scope in {"T": {"mine"}, "P": {"mine", "other"}, "A": {"mine", "other", "foreign"}}.get(cell.partition(":")[0], set())
+    here = {"mine", "other"}
+    return scope in {"T": {"mine"}, "P": here, "y": here, "A": {*here, "foreign"}}.get(cell.partition(":")[0], set())
 
 
 @pytest.fixture

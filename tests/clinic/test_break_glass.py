@@ -1,10 +1,13 @@
 """A chart opened in an emergency: what it gives, for how long, who looks at it afterwards."""
 
 import datetime
+import re
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from clinic import actions
@@ -13,6 +16,9 @@ from clinic.models import BreakGlass, Episode, Patient, User
 from clinic.models.access import EMERGENCY_LASTS
 from clinic.permissions import cell
 from clinic.transaction import acting
+from intake.models import Flag
+from tests.clinic.test_access import logged_in
+from tests.clinic.test_pages import client_of, page_of, words
 from tests.people import House, make_house, make_user
 
 REASON = "Unconscious at the door, respiratory rate 6"
@@ -159,3 +165,164 @@ def test_a_review_says_why(house: House) -> None:
         review(house.staff["supervisor"], grant, note="  ")
     grant.refresh_from_db()
     assert grant.reviewed_at is None
+
+
+# The pages
+
+
+def flag_of(episode: Episode) -> Flag:
+    with acting(episode.opened_by, "intake.edit"):
+        return Flag.objects.create(
+            program=episode.program, patient=episode.patient, episode=episode, rule_id="SF-03", name="Recent overdose", severity=4,
+            message="An overdose last week.", action="Offer naloxone.", proof={}, raised_at=timezone.now(), raised_by=episode.opened_by,
+        )  # fmt: skip
+
+
+def test_from_the_search_to_a_chart_that_was_not_theirs_to_open(house: House) -> None:
+    nurse = client_of(house.staff["nurse"])
+    found = nurse.post("/patients/", {"q": "Othercanary"}).content.decode()
+    asking, chart = page_of("break_glass", house.other), page_of("chart", house.other)
+    assert f'href="{asking}"' in found and "If it cannot wait:" in words(found) and nurse.get(chart).status_code == 404
+    page = words(nurse.get(asking).content.decode())
+    assert "for 4 hours" in page and "Somebody else reviews it" in page
+    assert nurse.post(asking, {"category": "medical", "reason": REASON}).url == chart
+    until = timezone.localtime(BreakGlass.objects.get().until)
+    for name in ("chart", "assessment", "plan"):
+        page = words(nurse.get(page_of(name, house.other)).content.decode())
+        assert f"You opened this chart in an emergency. It stays open to you until {until:%H:%M}" in page, name
+    line = words(nurse.get("/caseload/").content.decode())
+    assert f"Othercanary 3 Feb 1990 (36 y) {house.other.patient.record_number} Opened in an emergency, until {until:%H:%M}" in line
+    assert "You opened this chart" not in nurse.get(page_of("chart", house.mine)).content.decode()
+
+
+def test_the_persons_trail_names_it_with_the_reason(house: House) -> None:
+    nurse = client_of(house.staff["nurse"])
+    nurse.post(page_of("break_glass", house.other), {"category": "medical", "reason": REASON})
+    nurse.get(page_of("chart", house.other))
+    trail = words(client_of(house.staff["supervisor"]).get(page_of("trail", house.other)).content.decode())
+    assert f"Open in an emergency invoke break glass Overdose, withdrawal or another medical emergency: {REASON}" in trail
+    assert "Chart view chart in an emergency" in trail and "Added: emergency opening" in trail
+
+
+def test_in_an_emergency_one_reads_and_writes_what_was_done_and_nothing_else(house: House) -> None:
+    nurse, flag = logged_in(house.staff["nurse"]), flag_of(house.other)
+    opened(house.staff["nurse"], house.other)
+    acknowledge = reverse("acknowledge", kwargs={"episode_id": house.other.public_id, "flag_id": flag.public_id})
+    assert nurse.post(acknowledge, {"action_taken": "Naloxone given at the door"}).status_code == 302
+    flag.refresh_from_db()
+    assert flag.acknowledged_by == house.staff["nurse"]
+    for name in ("intake", "review", "demographics", "sign", "plan_start", "add_component"):
+        assert (nurse.get(page_of(name, house.other)).status_code, nurse.post(page_of(name, house.other)).status_code) == (404, 404), name
+    export = reverse("plan_pdf", kwargs={"episode_id": house.other.public_id, "number": 1, "copy": "patient"})
+    assert nurse.get(export).status_code == 404
+
+
+def test_when_the_hours_are_over_the_next_request_is_refused(house: House) -> None:
+    nurse, flag = client_of(house.staff["nurse"]), flag_of(house.other)
+    opened(house.staff["nurse"], house.other, hours_ago=4.001)
+    acknowledge = reverse("acknowledge", kwargs={"episode_id": house.other.public_id, "flag_id": flag.public_id})
+    assert nurse.get(page_of("chart", house.other)).status_code == 404
+    assert nurse.post(acknowledge, {"action_taken": "Naloxone given at the door"}).status_code == 404
+    flag.refresh_from_db()
+    assert flag.acknowledged_by is None
+    assert page_of("break_glass", house.other) in nurse.post("/patients/", {"q": "Othercanary"}).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"category": "medical", "reason": "Very <urgent>"}, "at least 20 characters; so far there are 13"),
+        ({"category": "", "reason": REASON}, "What kind of emergency : Not filled in yet"),
+        ({"category": "curious", "reason": REASON}, "cannot be chosen here"),
+    ],
+)
+def test_what_is_missing_is_said_and_what_was_typed_is_kept(house: House, given: dict[str, str], sentence: str) -> None:
+    answer = client_of(house.staff["nurse"]).post(page_of("break_glass", house.other), given)
+    page = answer.content.decode()
+    assert answer.status_code == 422 and sentence in words(page) and given["reason"].replace("<", "&lt;").replace(">", "&gt;") in page
+    assert not BreakGlass.objects.exists()
+
+
+def test_what_is_open_already_is_no_emergency(house: House) -> None:
+    for role, episode in (("nurse", house.mine), ("supervisor", house.other)):
+        client, address = client_of(house.staff[role]), page_of("break_glass", episode)
+        page = client.get(address).content.decode()
+        assert "You can open this chart already" in words(page) and "<textarea" not in page
+        assert client.post(address, {"category": "crisis", "reason": REASON}).url == page_of("chart", episode)
+    assert not BreakGlass.objects.exists()
+
+
+def test_nobody_gets_in_elsewhere_or_where_they_are_kept_out(house: House) -> None:
+    nurse, carla = house.staff["nurse"], house.staff["case_manager"]
+    with acting(carla, "care_team.assign"):
+        actions.restrict_chart(by=carla, episode=house.other, kind="own chart", user=nurse, reason="Hers")
+    for episode in (house.other, house.foreign):
+        assert client_of(nurse).post(page_of("break_glass", episode), {"category": "crisis", "reason": REASON}).status_code == 404
+    assert "Nobody found" in client_of(nurse).post("/patients/", {"q": "Othercanary"}).content.decode()
+    assert not BreakGlass.objects.exists()
+
+
+# The review, as pages
+
+
+def test_the_queue_shows_the_longest_waiting_first_with_what_was_opened(house: House) -> None:
+    nurse, supervisor = house.staff["nurse"], client_of(house.staff["supervisor"])
+    opened(house.staff["counsellor"], house.other, hours_ago=50)
+    client_of(nurse).post(page_of("break_glass", house.other), {"category": "medical", "reason": REASON})
+    for _ in range(2):
+        client_of(nurse).get(page_of("chart", house.other))
+    client_of(nurse).get(page_of("chart", house.mine))
+    page = words(supervisor.get("/emergencies/").content.decode())
+    first, second = page.index("Counsellor Tester"), page.index("Nurse Tester")
+    assert first < second and "2 days ago" in page and "Nothing" in page[first:second]
+    assert "Chart 2 times" in page[second:] and REASON in page[second:] and "Othercanary" in page and "Minecanary" not in page
+    assert re.search(r"Emergencies\s*<span[^>]*>2<", supervisor.get("/caseload/").content.decode())
+    assert "Emergencies" not in client_of(nurse).get("/caseload/").content.decode()
+
+
+def test_a_review_is_written_once_by_somebody_else(house: House) -> None:
+    supervisor, auditor = client_of(house.staff["supervisor"]), client_of(house.staff["privacy_auditor"])
+    grant = opened(house.staff["nurse"], house.other)
+    address = reverse("break_glass_review", kwargs={"opened_id": grant.public_id})
+    assert page_of("trail", house.other) in supervisor.get(address).content.decode()
+    incomplete = supervisor.post(address, {"outcome": "not appropriate", "note": " "})
+    assert incomplete.status_code == 422 and "Not filled in yet" in words(incomplete.content.decode())
+    assert supervisor.post(address, {"outcome": "appropriate", "note": "An overdose; only what was needed."}).url == "/emergencies/"
+    late = auditor.post(address, {"outcome": "not appropriate", "note": "No emergency in the record."})
+    assert late.status_code == 409 and "Their review stands" in words(late.content.decode())
+    grant.refresh_from_db()
+    assert (grant.reviewed_by, grant.outcome) == (house.staff["supervisor"], "appropriate")
+    page = words(auditor.get("/emergencies/").content.decode())
+    assert "Nothing to review" in page and "An overdose; only what was needed." in page
+
+
+def test_ones_own_is_shown_and_refused_in_a_sentence(house: House) -> None:
+    both = make_user("both", ("nurse", house.program), ("supervisor", house.program))
+    address = reverse("break_glass_review", kwargs={"opened_id": opened(both, house.other).public_id})
+    client = client_of(both)
+    assert "Yours: somebody else reviews it" in words(client.get("/emergencies/").content.decode())
+    assert "<textarea" not in client.get(address).content.decode()
+    answer = client.post(address, {"outcome": "appropriate", "note": "I was right."})
+    assert answer.status_code == 403 and "somebody else reviews it" in words(answer.content.decode())
+
+
+def test_a_supervisor_reviews_their_program_and_the_auditor_all(house: House) -> None:
+    stranger = User.objects.get(username="stranger")
+    opened(house.staff["nurse"], house.other)
+    address = reverse("break_glass_review", kwargs={"opened_id": opened(stranger, house.foreign).public_id})
+    for role, status in (("supervisor", 404), ("privacy_auditor", 200)):
+        client = client_of(house.staff[role])
+        assert client.get(address).status_code == status
+        assert ("Foreigncanary" in client.get("/emergencies/").content.decode()) == (status == 200)
+
+
+def test_the_queue_takes_as_many_queries_for_many_as_for_one(house: House) -> None:
+    supervisor, counts = client_of(house.staff["supervisor"]), []
+    for roles in (["nurse"], ["counsellor", "prescriber", "peer"]):
+        for role in roles:
+            opened(house.staff[role], house.other)
+            opened(house.staff[role], house.mine, hours_ago=9)
+        with CaptureQueriesContext(connection) as queries:
+            page = supervisor.get("/emergencies/").content.decode()
+        counts.append(len(queries))
+    assert page.count("btn-sm") == 8 and counts[0] == counts[1]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from clinic import actions
 from clinic.access_table import TABLE
@@ -11,6 +12,7 @@ from clinic.models import CareTeamMember, ChartRestriction, Episode, Patient, Us
 from clinic.permissions import cell
 from clinic.transaction import acting
 from tests.clinic.test_break_glass import every_role, opened
+from tests.clinic.test_pages import REGISTRATION, client_of, page_of, words
 from tests.people import House, make_house
 
 
@@ -196,3 +198,142 @@ def test_a_restriction_is_written_once_and_ended(house: House) -> None:
         restriction.save()
     with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE clinic_chartrestriction SET user_id = NULL")
+
+
+# The page
+
+
+def test_a_chart_is_restricted_marked_and_opened_again(house: House) -> None:
+    supervisor, nurse, clerk = (client_of(house.staff[role]) for role in ("supervisor", "nurse", "intake"))
+    address, search = page_of("restrictions", house.mine), {"q": "Minecanary"}
+    assert address in supervisor.get(page_of("chart", house.mine)).content.decode()
+    assert supervisor.post(address, {"kind": "team only", "reason": "Known <in> town"}).url == address
+    for client in (supervisor, nurse):
+        for page in (client.get(page_of("chart", house.mine)), client.get("/caseload/"), client.post("/patients/", search)):
+            assert "Only the care team" in words(page.content.decode())
+    assert "Nobody found" in clerk.post("/patients/", search).content.decode()
+    row = ChartRestriction.objects.get()
+    asked = words(supervisor.post(address, {"lift": row.pk}).content.decode())
+    assert "Open this chart to more than its care team again?" in asked and "Known &lt;in&gt; town" in asked
+    assert supervisor.post(address, {"lift": row.pk, "sure": "1", "ended_reason": " "}).status_code == 422
+    assert "Nobody found" in clerk.post("/patients/", search).content.decode()
+    for _ in range(2):  # a second click changes nothing
+        assert supervisor.post(address, {"lift": row.pk, "sure": "1", "ended_reason": "The talk is over"}).url == address
+    assert "The talk is over" in words(supervisor.get(address).content.decode())
+    assert "Minecanary" in clerk.post("/patients/", search).content.decode()
+
+
+def test_whoever_is_kept_out_is_not_told_of_this_person_when_they_register_them_again(house: House) -> None:
+    clerk, mine = client_of(house.staff["intake"]), house.mine.patient
+    again = REGISTRATION | {"legal_last_name": "Minecanary", "birth_date": str(mine.birth_date), "program": str(house.program.pk)}
+    key = "11111111-1111-4111-8111-111111111111"
+    told = clerk.post("/patients/register/", again | {"key": key})
+    assert told.status_code == 409 and mine.record_number in told.content.decode()
+    restrict(house, house.mine, house.staff["intake"])
+    assert clerk.post("/patients/register/", again | {"key": key}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"kind": "team only", "reason": "Known in town"}, "Nobody on the care team could lift this again"),
+        ({"kind": "team only", "reason": "Known in town", "user": "nurse"}, "so no colleague is named"),
+        ({"kind": "own chart", "reason": "Hers"}, "Please choose who is kept out"),
+        ({"kind": "", "reason": "Hers"}, "Restriction : Not filled in yet"),
+        ({"kind": "own chart", "reason": "", "user": "nurse"}, "Why : Not filled in yet"),
+        ({"kind": "own chart", "reason": "Hers", "user": "nobody"}, "cannot be chosen any more"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(house: House, given: dict[str, str], sentence: str) -> None:
+    if "user" in given:
+        given = given | {"user": str(house.staff["nurse"].pk) if given["user"] == "nurse" else "0"}
+    answer = client_of(house.staff["supervisor"]).post(page_of("restrictions", house.other), given)
+    assert answer.status_code == 422 and sentence in words(answer.content.decode())
+    assert not ChartRestriction.objects.exists()
+
+
+def test_the_last_who_could_lift_it_is_told_why_they_stay(house: House) -> None:
+    supervisor = client_of(house.staff["supervisor"])
+    restrict(house, house.mine)
+    for role in ("case_manager", "supervisor"):
+        member = house.mine.care_team.get(user=house.staff[role], ended_at=None)
+        page = supervisor.post(page_of("care_team", house.mine), {"leave": member.pk, "sure": "1"}, follow=True).content.decode()
+    assert "First add another case manager or supervisor to the team" in words(page)
+    assert house.mine.care_team.filter(user=house.staff["supervisor"], ended_at=None).exists()
+
+
+def test_whoever_closes_a_chart_to_themselves_is_led_away_from_it(house: House) -> None:
+    carla = house.staff["case_manager"]
+    client, address = client_of(carla), page_of("restrictions", house.mine)
+    answer = client.post(address, {"kind": "family chart", "user": carla.pk, "reason": "My brother"}, follow=True)
+    assert answer.redirect_chain[-1] == ("/caseload/", 302) and "It keeps you out too" in words(answer.content.decode())
+    assert client.get(address).status_code == 404 and client.get(page_of("care_team", house.mine)).status_code == 404
+
+
+def test_who_is_kept_out_cannot_be_chosen_for_the_team(house: House) -> None:
+    nurse = house.staff["nurse"]
+    restrict(house, house.mine, nurse)
+    answer = client_of(house.staff["supervisor"]).post(page_of("care_team", house.mine), {"user": nurse.pk})
+    assert answer.status_code == 422 and "is kept out of this chart" in words(answer.content.decode())
+
+
+# Revocation: the next request
+
+
+def leaves_the_team(house: House) -> None:
+    with acting(house.staff["supervisor"], "care_team.assign"):
+        actions.leave_care_team(by=house.staff["supervisor"], member=house.mine.care_team.get(user=house.staff["nurse"]))
+
+
+def loses_the_role(house: House) -> None:
+    with acting(house.staff["sys_admin"], "user.edit"):
+        house.staff["nurse"].memberships.all().delete()
+
+
+def is_disabled(house: House) -> None:
+    with acting(house.staff["sys_admin"], "user.edit"):
+        User.objects.filter(pk=house.staff["nurse"].pk).update(is_active=False)
+
+
+def is_kept_out(house: House) -> None:
+    restrict(house, house.mine, house.staff["nurse"])
+
+
+def leaves_a_restricted_chart(house: House) -> None:
+    restrict(house, house.mine)
+    leaves_the_team(house)
+
+
+@pytest.mark.parametrize(
+    ("happens", "status"),
+    [(leaves_the_team, 404), (loses_the_role, 403), (is_disabled, 302), (is_kept_out, 404), (leaves_a_restricted_chart, 404)],
+)
+def test_what_is_taken_away_is_gone_with_the_next_request_for_reading_and_for_writing(house: House, happens: Any, status: int) -> None:
+    nurse, mine = client_of(house.staff["nurse"]), house.mine
+    address = page_of("demographics", mine)
+    written = REGISTRATION | {"legal_last_name": "Minecanary", "preferred_name": "Annie"}
+    assert nurse.get(page_of("chart", mine)).status_code == nurse.get(address).status_code == 200
+    assert nurse.post(address, written | {"version": mine.patient.version}).status_code == 302
+    happens(house)
+    mine.patient.refresh_from_db()
+    late = nurse.post(address, written | {"preferred_name": "Too late", "version": mine.patient.version})
+    read = [nurse.get(page_of(name, mine)) for name in ("chart", "demographics", "intake", "plan")]
+    assert {answer.status_code for answer in [late, *read]} == {status}
+    assert status != 302 or all("/accounts/login/" in answer["Location"] for answer in [late, *read])
+    assert not any("Minecanary" in answer.content.decode() for answer in [late, *read])
+    mine.patient.refresh_from_db()
+    assert mine.patient.preferred_name == "Annie"
+
+
+def test_the_caseload_asks_as_much_as_before_whatever_is_restricted_or_opened(house: House) -> None:
+    nurse, counts = client_of(house.staff["nurse"]), []
+    for exceptions in (False, True):
+        if exceptions:
+            restrict(house, house.mine)
+            restrict(house, house.mine, house.staff["counsellor"])
+            opened(house.staff["nurse"], house.other)
+        with CaptureQueriesContext(connection) as queries:
+            page = nurse.get("/caseload/").content.decode()
+        counts.append([query["sql"].partition(" ")[0] for query in queries])
+    assert "Othercanary" in page and "Only the care team" in page
+    assert counts[0] == counts[1] and len(counts[0]) <= 8, counts
