@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from clinic.accounts import DEMO_SUFFIX
 from clinic.checks import patterns
-from clinic.models import Episode, Program, User
+from clinic.models import BreakGlass, Episode, Program, User
 from intake.models import Flag, Instrument
 from plans.models import Plan
 from plans.thread import gaps
@@ -92,6 +92,13 @@ def places(demo: Demo) -> Iterator[tuple[str, str, str]]:
     yield at("intake", "demographics", demo.signed)
     yield at("case-manager", "care_team", demo.signed)
     yield at("supervisor", "trail", demo.signed)
+    yield at("case-manager", "restrictions", demo.signed)
+    yield at("night-nurse", "break_glass", demo.signed)
+    yield at("night-nurse", "chart", demo.filling)  # under the banner of an emergency
+    yield at("nurse", "break_glass", demo.signed)  # who can open it anyway
+    for role in ("supervisor", "privacy-auditor"):
+        yield at(role, "break_glass_reviews")
+        yield at(role, "break_glass_review", opened_id=BreakGlass.objects.get().public_id)
     for role, episode in (("nurse", demo.filling), ("intake", demo.submitted), ("counsellor", demo.planning)):
         yield at(role, "intake", episode)
         yield at(role, "chart", episode)

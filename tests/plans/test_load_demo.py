@@ -13,7 +13,7 @@ from django.test import Client
 
 from clinic import workflow
 from clinic.access_table import ROLES
-from clinic.models import Change, Episode, Membership, Patient, User
+from clinic.models import BreakGlass, Change, Episode, Membership, Patient, User
 from intake.models import Flag, Response
 from plans.management.commands import load_demo
 from plans.management.commands.load_demo import PASSWORD
@@ -87,6 +87,13 @@ def test_the_two_in_danger_stand_first_in_the_caseload_with_their_flags_open(dem
         ("Marcus", "SF-01"), ("Marcus", "SF-04"), ("Rob", "SF-02"), ("Rob", "SF-04"), ("Rob", "IX-01"), ("Rob", "IX-02"), ("Rob", "IX-03"),
     }  # fmt: skip
     assert {flag.status for flag in flags} == {Flag.Status.OPEN}
+
+
+def test_one_chart_opened_in_an_emergency_waits_for_its_review(demo: str) -> None:
+    night, supervisor = (User.objects.get(username=f"{name}.demo") for name in ("night-nurse", "supervisor"))
+    (opened,) = BreakGlass.objects.waiting(supervisor)
+    assert opened.user == night and opened.patient.legal_first_name == "Marcus"
+    assert set(Episode.objects.caseload(night)) == {opened.episode}  # for four hours; the care team's six are not on it
 
 
 def test_the_signed_plan_holds_and_its_flags_were_acted_upon(demo: str) -> None:

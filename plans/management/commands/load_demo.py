@@ -12,7 +12,7 @@ from django.utils import timezone
 from clinic import actions as clinic_actions
 from clinic.access_table import ROLES
 from clinic.accounts import DEMO_SUFFIX
-from clinic.models import Episode, Membership, Patient, Program, User
+from clinic.models import BreakGlass, Episode, Membership, Patient, Program, User
 from clinic.transaction import acting
 from intake import actions as intake_actions
 from intake.answers import Answer, Key
@@ -41,6 +41,7 @@ STAFF = {  # role: (first name, last name, discipline, credential)
     "content_editor": ("Eli", "Novak", "pharmacist", "PharmD"),
     "sys_admin": ("Sys", "Admin", "administration", ""),
 }
+NIGHT = ("Nuria", "Costa", "nurse", "RN")  # on no care team
 TEAM = ("case_manager", "counsellor", "nurse", "prescriber", "peer")
 # Which of the six has come how far.
 STAGES = {"V1": "submitted", "V2": "planning", "V3": "submitted", "V4": "draft", "V5": "signed", "V6": "submitted"}
@@ -59,18 +60,20 @@ class Command(BaseCommand):
         staff = {role: _staff(role, programs[0]) for role in STAFF}
         _staff("intake", programs[1], "hillside")
         _staff("prescriber", programs[1], "hillside-prescriber")
+        night = _staff("nurse", programs[0], "night-nurse", NIGHT)
         programs[0].duty_team.set([staff["nurse"], staff["prescriber"]])
         for code, invented in people().items():
             self.stdout.write(f"  {invented.person['first_name']} {invented.person['last_name']}: {STAGES[code]}")
-            _Journey(invented, programs[0], staff).go(STAGES[code])
+            _Journey(invented, programs[0], staff, night).go(STAGES[code])
         self.stdout.write(f"\nDemo log-ins, all with the password “{PASSWORD}”:")
         for role, user in staff.items():
             self.stdout.write(f"  {user.username:<24} {ROLES[role]}")
+        self.stdout.write(f"  {night.username:<24} Nurse on no care team, who opened one chart in an emergency")
 
 
-def _staff(role: str, program: Program, name: str = "") -> User:
-    """One member of staff per role, as `<role>.demo`."""
-    first, last, discipline, credential = STAFF[role]
+def _staff(role: str, program: Program, name: str = "", person: tuple[str, str, str, str] | None = None) -> User:
+    """One member of staff per role, as `<role>.demo`; or another one under that name."""
+    first, last, discipline, credential = person or STAFF[role]
     username = f"{name or role.replace('_', '-')}{DEMO_SUFFIX}"
     user = User.objects.filter(username=username).first()
     if user is None:
@@ -85,8 +88,8 @@ def _staff(role: str, program: Program, name: str = "") -> User:
 class _Journey:
     """One invented person taken through the clinic by the same actions the pages use."""
 
-    def __init__(self, invented: Invented, program: Program, staff: dict[str, User]) -> None:
-        self.invented, self.program, self.staff = invented, program, staff
+    def __init__(self, invented: Invented, program: Program, staff: dict[str, User], night: User) -> None:
+        self.invented, self.program, self.staff, self.night = invented, program, staff, night
         self.now = timezone.localtime()
 
     def key(self, what: str) -> uuid.UUID:
@@ -101,11 +104,19 @@ class _Journey:
         episode = self.register()
         self.answer(episode, DRAFTED if stage == "draft" else tuple(self.invented.answers))
         if stage == "draft":
-            return
+            return self.emergency(episode)
         with acting(self.staff["nurse"], "intake.submit"):
             assessment = intake_actions.submit(by=self.staff["nurse"], episode=episode, key=self.key("submit"))
         if stage in ("planning", "signed"):
             self.plan(episode, assessment, whole=stage == "signed")
+
+    def emergency(self, episode: Episode) -> None:
+        """So that one chart opened in an emergency waits for its review."""
+        with acting(self.night, "break_glass.invoke"):
+            clinic_actions.break_glass(
+                by=self.night, episode=episode, category=BreakGlass.Category.TEAM_AWAY,
+                reason="His sister rang at night: he is restless and says he cannot go on. Nobody of the team picks up.",
+            )  # fmt: skip
 
     def register(self) -> Episode:
         person = self.invented.person
