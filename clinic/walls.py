@@ -1,6 +1,7 @@
 """The walls inside the database: which privileges the web role has on each table, and the trigger that records changes.
 
-Both follow from the models, so a new clinical table cannot be forgotten; `manage.py migrate` raises them each time, as the owner.
+Both follow from the models, so a new clinical table cannot be forgotten; `manage.py migrate` raises them each time, as the owner,
+and with them the walls between rows (clinic/row_security.py).
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.backends.utils import CursorWrapper
+
+from clinic.row_security import raise_row_security
 
 WEB_ROLE = "steady_web"
 OUR_APPS = ("clinic", "intake", "plans")
@@ -108,6 +111,7 @@ def raise_walls(cursor: CursorWrapper) -> list[str]:
     _grant(cursor, "django_migrations", "SELECT")
     _grant(cursor, str(settings.CACHES["default"]["LOCATION"]), "SELECT, INSERT, UPDATE, DELETE")
     cursor.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {WEB_ROLE}")
+    raise_row_security(cursor, WEB_ROLE)
     return [] if not may_make_temporary_tables(cursor) else [TEMPORARY_TABLES]
 
 

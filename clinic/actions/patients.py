@@ -18,9 +18,9 @@ log = logging.getLogger("steady.actions")
 
 
 class KeyUsed(Exception):
-    """The form of a registration was sent before, for other content. `earlier` is the episode it opened then."""
+    """The form of a registration was sent before, for other content. `earlier` is the episode it opened then; None when out of reach."""
 
-    def __init__(self, earlier: Episode) -> None:
+    def __init__(self, earlier: Episode | None) -> None:
         super().__init__("This form was already used to register somebody.")
         self.earlier = earlier
 
@@ -39,7 +39,9 @@ def register_patient(
         person = Patient(**patient, program=program, record_number=number, registered_by=by, registration_key=key)
         # Of two clicks at once the second waits here and then does nothing: no error, and no row of data in a log.
         Patient.objects.bulk_create([person], ignore_conflicts=True)
-        written = Patient.objects.get(registration_key=key)
+        written = Patient.objects.filter(registration_key=key).first()
+        if written is None:
+            raise KeyUsed(None)
         if written.record_number == number:
             return open_episode(by=by, patient=written, **episode)
     earlier = Episode.objects.select_related("patient", "program").filter(patient__registration_key=key).order_by("id")[0]

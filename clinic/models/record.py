@@ -5,6 +5,7 @@ from typing import Any, NoReturn, Self
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import TruncHour
 
 from clinic.models.patients import ClinicalModel, ClinicalQuerySet, Patient
@@ -31,8 +32,8 @@ class Immutable(models.Model):
 
 class AccessQuerySet(models.QuerySet):
     def about(self, patient: Patient) -> Self:
-        """Whatever showed this patient's record, or was refused to."""
-        return self.filter(patients__contains=[patient.pk])
+        """Whatever showed this patient's record, or was refused to; nothing where the trail is out of reach of whoever acts."""
+        return self.filter(pk__in=RawSQL("SELECT steady_accesses_of(%s)", [patient.pk]))
 
     def by_hour(self) -> models.QuerySet:
         """The same page opened again by the same person within the hour as one row: `hour`, `last`, `times`; latest first.

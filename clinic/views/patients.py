@@ -51,9 +51,9 @@ def _registered(request: HttpRequest, form: RegistrationForm) -> HttpResponse:
     return redirect("chart", episode_id=episode.public_id)
 
 
-def _used_for(request: HttpRequest, earlier: Episode) -> str:
+def _used_for(request: HttpRequest, earlier: Episode | None) -> str:
     """Whom the form registered before, in words; of somebody out of reach nothing is said but that there was somebody."""
-    if not Patient.objects.visible_to(request.user, "patient.register").filter(pk=earlier.patient_id).exists():  # type: ignore[arg-type]
+    if earlier is None or not Patient.objects.visible_to(request.user, "patient.register").filter(pk=earlier.patient_id).exists():  # type: ignore[arg-type]
         return "somebody"
     audit.read(request, earlier.patient, reason="the form was sent again for another person")
     return f"{earlier.patient.display_name} ({earlier.patient.record_number})"

@@ -4,7 +4,7 @@ import datetime
 import uuid
 
 from django.core.exceptions import BadRequest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from clinic import workflow
@@ -14,6 +14,8 @@ from intake.actions.flags import acuity, reconcile
 from intake.actions.known import Known, document, effective_settings, filled_drafts, known, lock_episode, person
 from intake.evaluation import Evaluated, evaluate_episode
 from intake.models import Assessment, Response, Score
+
+ANOTHER_FORM = "This form belongs to another page. Open the review again and submit from there."
 
 
 class NothingToSubmit(Exception):
@@ -29,7 +31,7 @@ def _earlier(episode: Episode, key: uuid.UUID) -> Assessment | None:
     """What this key made already. Raises BadRequest for the key of another patient's form."""
     made = Assessment.objects.filter(key=key).first()
     if made is not None and made.episode_id != episode.pk:
-        raise BadRequest("This form belongs to another page. Open the review again and submit from there.")
+        raise BadRequest(ANOTHER_FORM)
     return made
 
 
@@ -77,12 +79,15 @@ def _assess(
     settings = effective_settings()
     evaluated = evaluate_episode(person(episode), {code: filled for code, (_, filled) in found.items()}, settings, at)
     documents = {code: response.document or document(response, filled) for code, (response, filled) in found.items()}
-    assessment = Assessment.objects.create(
-        program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, kind=kind, at=at, by=by, key=key,
-        responses=documents, facts=evaluated.facts, origins=evaluated.origins, result=evaluated.as_json(),
-        content_hash=evaluated.content_hash, settings=settings.as_json(),
-        provisional=kind == Assessment.Kind.PROVISIONAL or evaluated.level.provisional,
-    )  # fmt: skip
+    try:
+        assessment = Assessment.objects.create(
+            program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, kind=kind, at=at, by=by, key=key,
+            responses=documents, facts=evaluated.facts, origins=evaluated.origins, result=evaluated.as_json(),
+            content_hash=evaluated.content_hash, settings=settings.as_json(),
+            provisional=kind == Assessment.Kind.PROVISIONAL or evaluated.level.provisional,
+        )  # fmt: skip
+    except IntegrityError as taken:  # the key was used for a patient out of reach, whom `_earlier` could not see
+        raise BadRequest(ANOTHER_FORM) from taken
     Score.objects.bulk_create(_score_rows(assessment, evaluated))
     reconcile(by, episode, [*evaluated.flags, *evaluated.interactions], evaluated.content_hash, assessment)
     summary = {

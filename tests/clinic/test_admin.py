@@ -8,11 +8,11 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
-from clinic.models import Change, Membership, Program, User
+from clinic.models import Membership, Program, User
 from tests.clinic.test_access import logged_in
 from tests.clinic.test_accounts import with_factor
 from tests.clinic.test_pages import client_of
-from tests.people import PASSWORD, House, make_house, make_user
+from tests.people import PASSWORD, House, make_house, make_user, recorded
 
 USERS = "/admin/clinic/user/"
 REGISTERED = {
@@ -52,7 +52,7 @@ def test_who_took_an_authenticator_away_is_recorded_and_its_secret_is_not(house:
     nurse = house.staff["nurse"]
     secret = with_factor(nurse)
     nurse.authenticator_set.all().delete()
-    rows = list(Change.objects.filter(table="mfa_authenticator").order_by("id"))
+    rows = recorded(table="mfa_authenticator")
     assert [row.operation for row in rows] == ["INSERT", "DELETE"]
     assert rows[0].after["user_id"] == nurse.pk  # type: ignore[index]
     assert not any("data" in (row.before or {}) | (row.after or {}) for row in rows)
@@ -177,7 +177,7 @@ def test_the_administrator_confirmed_adds_changes_and_grants(house: House, admin
     assert set(nurse.memberships.values_list("role", flat=True)) == {"nurse", "supervisor"}
     assert nurse.first_name == "Changed"
     assert nurse.check_password("a new quiet river")
-    granted = Change.objects.filter(table="clinic_membership", operation="INSERT").latest("id")
+    granted = recorded(table="clinic_membership", operation="INSERT")[-1]
     assert (granted.user, granted.action, granted.after["role"]) == (administrator, "admin", "supervisor")  # type: ignore[index]
 
 

@@ -3,11 +3,10 @@
 import pytest
 from django.test import Client
 
-from clinic.models import Change
 from intake.actions import effective_settings
 from intake.models import Instrument, Medicine, RuleSetting
 from tests.clinic.test_access import logged_in
-from tests.people import House, make_house
+from tests.people import House, make_house, recorded
 
 RULES = "/admin/intake/rulesetting/"
 COMPONENTS = "/admin/plans/componentsetting/"
@@ -36,7 +35,7 @@ def test_a_supervisor_switches_off_and_on_with_a_reason(house: House, page: str,
     client.post(f"{page}add/", {"rule_id": id_, "enabled": "on", "reason": "The pharmacist has left."})
     assert effective_settings().off == frozenset()
     assert [row.by for row in RuleSetting.objects.all()] == [house.staff["supervisor"]] * 2
-    assert Change.objects.filter(table="intake_rulesetting", user=house.staff["supervisor"]).count() == 2
+    assert len(recorded(table="intake_rulesetting", user=house.staff["supervisor"])) == 2
 
 
 @pytest.mark.parametrize(

@@ -534,12 +534,13 @@ def test_a_submit_without_its_mark_is_refused_with_a_sentence(house: House, key:
     assert not Assessment.objects.filter(episode=house.mine).exists()
 
 
-def test_the_key_of_another_patients_form_submits_nothing(house: House) -> None:
-    nurse, key = house.staff["nurse"], uuid.uuid4()
-    save(nurse, house.other, "phq9", {"1": DAYS[0]})
-    submit(nurse, house.other, key)
-    save(nurse, house.mine, "phq9", {"1": DAYS[0]})
-    answer = client_of(nurse).post(page_of("review", house.mine), {"key": key, "seen": "1"})
+@pytest.mark.parametrize("role", ["intake", "nurse"], ids=["in reach", "out of reach"])
+def test_the_key_of_another_patients_form_submits_nothing(house: House, role: str) -> None:
+    clerk, key = house.staff["intake"], uuid.uuid4()
+    save(clerk, house.other, "phq9", {"1": DAYS[0]})
+    submit(clerk, house.other, key)
+    save(clerk, house.mine, "phq9", {"1": DAYS[0]})
+    answer = client_of(house.staff[role]).post(page_of("review", house.mine), {"key": key, "seen": "1"})
     assert answer.status_code == 400 and not Assessment.objects.filter(episode=house.mine).exists()
 
 
