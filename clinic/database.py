@@ -100,6 +100,8 @@ def ensure(purpose: str = "demo") -> None:
             prepare(connection)
     os.environ["DATABASE_URL"] = server.url(WEB)
     os.environ["DATABASE_OWNER_URL"] = server.url(OWNER)
+    os.environ.setdefault("STEADY_AUDIT_KEY", str(home() / f"audit-key-{purpose}.pem"))
+    os.environ.setdefault("STEADY_SEAL_COPY", str(home() / f"seals-{purpose}" / "seals.jsonl"))
 
 
 def check_addresses() -> None:

@@ -10,6 +10,8 @@
 | STEADY_REQUIRE_SECOND_FACTOR | 1 or 0; default 1, and 0 in the demo |
 | STEADY_TIME_ZONE | the clinic's time zone, default America/New_York |
 | STEADY_EMAIL_URL | where password-reset mail goes, e.g. smtp://user:pass@host:587; required in production |
+| STEADY_AUDIT_KEY | the file of the key that seals the record; for seal_audit alone, never in the web server's environment |
+| STEADY_SEAL_COPY | the file outside the database that each seal is added to; its public key lies beside it as .pub |
 | DATABASE_URL / DATABASE_OWNER_URL | the web role's and the owner's connection (see clinic/database.py) |
 """
 
@@ -109,6 +111,10 @@ def _mail() -> dict:
         raise ImproperlyConfigured(f"STEADY_EMAIL_URL must name a mail server in production: {example}")
     return config
 
+
+# Files; for `seal_audit` and `verify_audit` (clinic/seal/places.py), not for the web server.
+AUDIT_KEY = env.str("STEADY_AUDIT_KEY", default="")
+SEAL_COPY = env.str("STEADY_SEAL_COPY", default="")
 
 DEMO = _flag("STEADY_DEMO", default=False)
 if DEMO and PRODUCTION:

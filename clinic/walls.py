@@ -12,6 +12,7 @@ from django.db import models
 from django.db.backends.utils import CursorWrapper
 
 from clinic.row_security import raise_row_security
+from clinic.seal import clock
 
 WEB_ROLE = "steady_web"
 OUR_APPS = ("clinic", "intake", "plans")
@@ -23,7 +24,7 @@ UNRECORDED = {"clinic_user": ("password",), "mfa_authenticator": ("data",)}
 
 RECORD_CHANGE = f"""
 CREATE OR REPLACE FUNCTION steady_record_change() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     was jsonb; is_now jsonb; some_row jsonb; before jsonb; after jsonb;
     hidden text[] := coalesce(TG_ARGV, '{{}}');
@@ -54,7 +55,7 @@ BEGIN
         coalesce(current_setting('steady.action', true), ''),
         coalesce(current_setting('steady.reason', true), ''),
         session_user,
-        pg_current_xact_id()::text::bigint,
+        {clock.NUMBER},
         TG_TABLE_NAME,
         (some_row ->> 'id')::bigint,
         (some_row ->> 'program_id')::bigint,
@@ -66,7 +67,7 @@ END $$;
 REVOKE ALL ON FUNCTION steady_record_change() FROM PUBLIC;
 """
 
-STAMP_ACCESS = """
+STAMP_ACCESS = f"""
 CREATE OR REPLACE FUNCTION steady_stamp_access() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -74,6 +75,7 @@ BEGIN
         RAISE EXCEPTION 'an access is recorded in another name than the one that acts' USING ERRCODE = 'insufficient_privilege';
     END IF;
     NEW.at := clock_timestamp();
+    NEW.transaction := {clock.NUMBER};
     RETURN NEW;
 END $$;
 REVOKE ALL ON FUNCTION steady_stamp_access() FROM PUBLIC;
@@ -92,6 +94,7 @@ END $$;
 
 def raise_walls(cursor: CursorWrapper) -> list[str]:
     """Create the triggers and set the web role's privileges; idempotent. Returns, as sentences, what could not be done here."""
+    clock.keep_ahead(cursor)
     cursor.execute(RECORD_CHANGE)
     cursor.execute(STAMP_ACCESS)
     cursor.execute(NO_TEMPORARY_TABLES)
@@ -132,25 +135,25 @@ def _grant(cursor: CursorWrapper, table: str, wanted: str) -> None:
 
 
 def recorded_models() -> Iterator[type[models.Model]]:
-    """Every table of ours whose changes the trigger records, all but the two records themselves; and who can get in as whom."""
+    """Every table of ours whose changes the trigger records, all but the records themselves and their seals; and who can get in as whom."""
     from allauth.account.models import EmailAddress
     from allauth.mfa.models import Authenticator
 
-    from clinic.models import AccessEvent, Change
+    from clinic.models import AccessEvent, Change, Seal
 
     yield from (Authenticator, EmailAddress)
     for label in OUR_APPS:
         for model in apps.get_app_config(label).get_models(include_auto_created=True):
-            if model not in (AccessEvent, Change) and not model._meta.proxy:
+            if model not in (AccessEvent, Change, Seal) and not model._meta.proxy:
                 yield model
 
 
 def privileges(model: type[models.Model]) -> str:
     """What the web role may do with a table. Nothing clinical is ever deleted; what is immutable is never updated."""
-    from clinic.models import Change, ClinicalModel, Patient
+    from clinic.models import Change, ClinicalModel, Patient, Seal
     from clinic.models.record import Immutable
 
-    if issubclass(model, Change):
+    if issubclass(model, (Change, Seal)):
         return "SELECT"
     if columns := getattr(model, "MUTABLE_COLUMNS", ()):
         return f"SELECT, INSERT, UPDATE ({', '.join(columns)})"

@@ -8,6 +8,8 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -75,7 +77,7 @@ def address(name: str, role: str = "") -> str:
 def _template_name() -> str:
     """Keyed by everything that shapes the schema, its walls and the content loaded into it."""
     digest = hashlib.sha256()
-    names = ("walls", "row_security", "access_table", "permissions", "database")
+    names = ("walls", "row_security", "access_table", "permissions", "database", "seal/clock")
     sources = [*[CHECKOUT / f"clinic/{name}.py" for name in names], CHECKOUT / "requirements.txt"]
     for app in ("clinic", "intake", "plans"):
         sources += sorted((CHECKOUT / app).glob("migrations/*.py")) + sorted((CHECKOUT / app).glob("models*"))
@@ -152,3 +154,16 @@ def sweep_orphans() -> None:
             run = name.removeprefix(f"{PREFIX}_").split("_")[0]
             if run.isdigit() and not Path(f"/proc/{run}").exists():
                 _drop(connection, name)
+
+
+@contextmanager
+def another(name: str) -> Iterator[psycopg.Connection]:
+    """A second database beside this worker's, fresh from the template, and its superuser's connection; dropped at the end."""
+    with admin() as connection:
+        _drop(connection, name)
+        _create(connection, name, os.environ["STEADY_TEST_TEMPLATE"])
+        try:
+            with admin(name) as inside:
+                yield inside
+        finally:
+            _drop(connection, name)

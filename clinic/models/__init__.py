@@ -3,7 +3,7 @@
 from clinic.models.access import BreakGlass, ChartRestriction
 from clinic.models.patients import CareTeamMember, ClinicalModel, Episode, Patient
 from clinic.models.people import Membership, Program, User
-from clinic.models.record import AccessEvent, Change, Disclosure
+from clinic.models.record import AccessEvent, Change, Disclosure, Seal
 
 __all__ = [
     "AccessEvent",
@@ -17,5 +17,6 @@ __all__ = [
     "Membership",
     "Patient",
     "Program",
+    "Seal",
     "User",
 ]

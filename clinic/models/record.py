@@ -61,11 +61,16 @@ class AccessEvent(Immutable):
     patients = ArrayField(models.BigIntegerField(), default=list)
     outcome = models.CharField(max_length=7, choices=Outcome, default=Outcome.ALLOWED)
     reason = models.CharField(max_length=300, blank=True)
+    # The database's own number for it (clinic/seal/clock.py); 0 for what was written before there was one.
+    transaction = models.BigIntegerField(db_default=0, editable=False)
 
     objects = AccessQuerySet.as_manager()
 
     class Meta:
-        indexes = [GinIndex(fields=["patients"], name="access_event_patients")]
+        indexes = [
+            GinIndex(fields=["patients"], name="access_event_patients"),
+            models.Index(fields=["transaction", "id"], name="access_event_to_seal"),
+        ]
 
 
 class Change(models.Model):
@@ -86,12 +91,27 @@ class Change(models.Model):
     after = models.JSONField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["patient_id", "-at"], name="change_of_patient")]
+        indexes = [
+            models.Index(fields=["patient_id", "-at"], name="change_of_patient"),
+            models.Index(fields=["transaction", "id"], name="change_to_seal"),
+        ]
 
     def save(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("A change is written by the database alone.")
 
     delete = save
+
+
+class Seal(Immutable):
+    """What the record was at one moment, signed (clinic/seal/). Written by `manage.py seal_audit` alone; the web role reads it at most."""
+
+    number = models.BigIntegerField(unique=True)
+    at = models.DateTimeField()
+    clock = models.BigIntegerField(help_text="The first number of a transaction that was not given out yet.")
+    hash = models.CharField(max_length=64, help_text="The SHA-256 of the document.")
+    document = models.TextField(help_text="Canonical JSON, exactly the bytes that were signed.")
+    signature = models.CharField(max_length=128, help_text="Ed25519, in hex.")
+    listed = models.BinaryField(help_text="Of each row under it the id (8 bytes) and the hash (32), by table and in their order.")
 
 
 class Disclosure(Immutable, ClinicalModel):

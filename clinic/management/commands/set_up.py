@@ -1,6 +1,7 @@
 """Bring tables, questionnaires and static files up to date, and load the demo where it is asked for.
 
-migrate, load_content, collectstatic and load_demo in one process: Django takes longer to come up than each of them to find nothing to do.
+migrate, load_content, collectstatic, load_demo and seal_audit in one process: Django takes longer to come up than each of them to find
+nothing to do.
 """
 
 import hashlib
@@ -28,13 +29,17 @@ class Command(BaseCommand):
         if settings.STEADY_ENV != "test":
             _collect(Path(settings.STATIC_ROOT))
         if settings.DEMO:
-            _go_on_as_web()
+            _go_on_as("web")  # the demo is entered as people enter it, behind the walls that were just raised
             call_command("load_demo", stdout=self.stdout)
+            _go_on_as("owner")
+        # In trial each start seals; on a server of one's own a timer does.
+        if settings.STEADY_ENV == "development" and settings.SEAL_COPY and settings.AUDIT_KEY:
+            call_command("seal_audit", stdout=StringIO())
 
 
-def _go_on_as_web() -> None:
-    """The demo is entered as people enter it: by the web role, behind the walls that were just raised."""
-    del os.environ["STEADY_DATABASE_ROLE"]
+def _go_on_as(role: str) -> None:
+    """The rest of this process speaks to the database as the web role or as the owner."""
+    os.environ["STEADY_DATABASE_ROLE"] = role
     for connection in connections.all():
         connection.close()
         connection.settings_dict.update({name: _database()[name] for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME", "OPTIONS")})
