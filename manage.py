@@ -6,15 +6,20 @@ import sys
 
 # Those that change the schema, and those that must see every row.
 OWNER_COMMANDS = {"migrate", "set_up", "makemigrations", "sqlmigrate", "showmigrations", "createcachetable"} | {
-    "seal_audit", "verify_audit", "verify_signatures",
+    "backup", "restore", "seal_audit", "verify_audit", "verify_signatures",
 }  # fmt: skip
+# They read and write files alone; the address only has to be there.
+OFFLINE_COMMANDS = {"backup_key", "backup_verify"}
 
 
 def main() -> None:
     from clinic import database
 
-    if len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS:
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command in OWNER_COMMANDS:
         os.environ["STEADY_DATABASE_ROLE"] = "owner"
+    if command in OFFLINE_COMMANDS:
+        os.environ.setdefault("DATABASE_URL", database.EXAMPLE)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
     try:
         database.ensure()

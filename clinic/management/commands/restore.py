@@ -1,0 +1,43 @@
+"""Restore a backup into an empty database: all of it or nothing. Compares every row, brings the tables up to date, raises the walls,
+and checks the signatures. STEADY_BACKUP_KEY names the secret key's file.
+"""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from clinic.backup import envelope, make, restore
+from clinic.backup.terminal import BackupCommand
+
+# Each ends the process with code 1 when something does not hold.
+CHECKS = ("verify_signatures",)
+
+
+class Command(BackupCommand):
+    help = __doc__
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+
+    def work(self, **options: Any) -> None:
+        manifest = restore.restore(options["file"], envelope.identity(), self.progress("Restoring"))
+        self.tell(manifest)
+        self.stdout.write("Restored: 0 rows differ from the backup.")
+        failed = [name for name in CHECKS if not self._holds(name)]
+        if failed:
+            said = f"{', '.join(failed)} says above what."
+            raise CommandError(f"Every row is restored as it was, and it was not in order when the backup was made: {said}")
+        changed = [app for app, digest in make.content_hashes().items() if manifest.content.get(app) != digest]
+        if changed:
+            self.stdout.write(f"The content files of {', '.join(changed)} have changed since the backup; set_up loads the new ones.")
+        self.stdout.write("Run `manage.py set_up` next, then start the web server. Everybody logs in anew.")
+
+    def _holds(self, name: str) -> bool:
+        try:
+            call_command(name, stdout=self.stdout, stderr=self.stderr)
+        except SystemExit:
+            return False
+        return True
