@@ -151,6 +151,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "clinic.logs.RequestLogMiddleware",
     "clinic.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -300,14 +301,26 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 globals().update(_mail())
 DEFAULT_FROM_EMAIL = env.str("STEADY_EMAIL_FROM", default="steady@localhost")
 
-# Paths only, never query strings, bodies or names: a log line must not say who is a patient.
+# A log line must not say who is a patient: clinic/logs.py takes addresses and values out.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"without_values": {"()": "clinic.logs.WithoutValues"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["without_values"]}},
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "clinic.logs.JsonLines"},
+    },
+    "filters": {"without_values": {"()": "clinic.logs.WithoutValues", "words": not PRODUCTION}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if PRODUCTION else "plain",
+            "filters": ["without_values"],
+        }
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"steady": {"level": "INFO"}, "django.request": {"level": "ERROR"}},
+    "loggers": {
+        "steady": {"level": "INFO"},
+        "steady.request": {"level": "INFO" if PRODUCTION else "CRITICAL"},  # the line of every request
+        "django.request": {"level": "ERROR"},
+    },
 }
-

@@ -36,6 +36,16 @@ def django_db_setup(django_db_blocker: object) -> Iterator[None]:
     databases.drop()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobody_is_named() -> Iterator[None]:
+    """No test of this worker writes a patient's name into a log, an e-mail, an address or a title."""
+    from tests.canaries import watched
+
+    with pytest.MonkeyPatch.context() as patch, watched(patch) as found:
+        yield
+    assert not found, "\n".join(found)
+
+
 @pytest.fixture
 def real_transactions(django_db_setup: None, django_db_blocker: object) -> Iterator[None]:
     """Commits are real in this test; afterwards the worker's database is made anew. Flushing is not the web role's to do."""

@@ -6,12 +6,18 @@ import re
 from django import template
 from django.utils import timezone
 
-from clinic import workflow
+from clinic import logs, workflow
 
 register = template.Library()
 
 COMPONENT = re.compile(r"\b[A-Z]{2,4}-\d\d\b")
 names: dict[str, str] = {}  # of the plan's components by id; the floor that has the library fills it when the program starts
+
+
+@register.simple_tag
+def request_number() -> str:
+    """By which whoever looks after the system finds what was logged about this page."""
+    return logs.request_number()
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """No line of a log holds what was to be stored: neither ours nor the database server's."""
 
 import io
+import json
 import logging
 import os
 import time
@@ -10,14 +11,19 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import DataError, IntegrityError, ProgrammingError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, ProgrammingError, connection, transaction
+from django.http import HttpResponse
+from django.test import Client
 
 from clinic import database
 from clinic.checks import the_servers_log_holds_no_patient
-from clinic.logs import WithoutValues, said
+from clinic.logs import JsonLines, WithoutValues, said
 from clinic.models import Patient
 from clinic.transaction import acting
 from tests import databases
+from tests.canaries import watched
+from tests.clinic.test_access import logged_in
+from tests.clinic.test_pages import page_of
 from tests.people import House, make_house
 
 OWN_SERVER = pytest.mark.skipif(
@@ -112,6 +118,95 @@ def test_why_no_connection_came_about_is_said() -> None:
     assert said(psycopg.OperationalError("connection refused")) == "psycopg.OperationalError: connection refused"
     assert said(psycopg.errors.DiskFull("Minecanary")) == "psycopg.errors.DiskFull (SQLSTATE 53100)"
     assert said(psycopg.DataError("Minecanary")) == "psycopg.DataError (SQLSTATE none)"
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Whatever reaches the handler of production; returns a function that gives its lines as they are."""
+    handler = logging.StreamHandler(out := io.StringIO())
+    handler.setFormatter(JsonLines())
+    handler.addFilter(WithoutValues(words=False))
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    monkeypatch.setattr(logging.getLogger("steady.request"), "level", logging.INFO)
+    return out.getvalue
+
+
+def test_a_request_has_one_line_in_production(house: House, written: Any) -> None:
+    nurse = house.staff["nurse"]
+    answer = logged_in(nurse).get(page_of("chart", house.mine), {"q": "Minecanary"})
+    (line,) = [json.loads(text) for text in written().splitlines()]
+    assert line.pop("milliseconds") >= 0 and line.pop("time").endswith("+00:00")
+    assert line == {
+        "level": "INFO", "logger": "steady.request", "message": "answered", "request": answer["X-Request-ID"], "view": "chart",
+        "user": str(nurse.public_id), "status": 200,
+    }  # fmt: skip
+    assert str(house.mine.public_id) not in written() and "Minecanary" not in written()
+
+
+def test_probes_and_what_nobody_asked_for(house: House, written: Any) -> None:
+    client = Client()
+    assert client.get("/healthz")["X-Request-ID"] and written() == ""
+    client.get(f"/nowhere/{house.mine.public_id}/?q=Minecanary")
+    (line,) = [json.loads(text) for text in written().splitlines()]
+    assert (line["status"], line["view"], line["user"]) == (404, "", "")
+
+
+def test_a_fault_is_found_by_the_number_on_its_page(house: House, written: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        int("Minecanary")
+
+    client = logged_in(house.staff["nurse"])
+    client.raise_request_exception = False
+    monkeypatch.setattr("clinic.audit.record", fail)
+    answer = client.get(page_of("chart", house.mine))
+    number = answer["X-Request-ID"]
+    assert answer.status_code == 500 and f"<code>{number}</code>" in answer.content.decode()
+    trace, line = [json.loads(text) for text in written().splitlines()]
+    assert trace["request"] == line["request"] == number and (line["status"], line["level"]) == (500, "ERROR")
+    assert trace["message"] == "Internal Server Error: chart" and "in fail" in trace["trace"] and trace["trace"].endswith("\nValueError")
+    assert str(house.mine.public_id) not in written() and '"Minecanary"' not in trace["trace"].replace('int("Minecanary")', "")
+
+
+def test_an_outage_names_its_number_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise OperationalError("gone")
+
+    client = logged_in(house.staff["nurse"])
+    monkeypatch.setattr("clinic.audit.record", fail)
+    answer = client.get("/caseload/")
+    assert answer.status_code == 503 and f"<code>{answer['X-Request-ID']}</code>" in answer.content.decode()
+
+
+def test_exceptions_keep_their_words_to_themselves_in_production(written: Any) -> None:
+    log = logging.getLogger("tests.production")
+    log.error("it was %s", ValueError("Minecanary"))
+    log.error(KeyError("Minecanary"))
+    log.error(psycopg.OperationalError("connection refused"))
+    assert [json.loads(text)["message"] for text in written().splitlines()] == [
+        "it was ValueError", "KeyError", "psycopg.OperationalError: connection refused",
+    ]  # fmt: skip
+
+
+def test_a_line_is_a_line(written: Any) -> None:
+    logging.getLogger("tests.production").error("one\n%s", "two\r\u2028three")
+    assert written().count("\n") == 1 and json.loads(written())["message"] == "one\ntwo\r\u2028three"
+
+
+@pytest.mark.parametrize("where", ["log", "title", "address"])
+def test_the_watch_over_all_tests_sees_a_name(house: House, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    def page(*args: object, **kwargs: object) -> HttpResponse:
+        if where == "log":
+            logging.getLogger("tests.watch").error("about %s", "Minecanary")
+        headers = {"Location": "/?q=Minecanary"} if where == "address" else {}
+        return HttpResponse("<title>Minecanary</title>" if where == "title" else "Minecanary", headers=headers)
+
+    client = logged_in(house.staff["nurse"])
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # not seen by the watch itself
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "request", lambda self, **environ: page())
+        with watched(patch) as found:
+            client.get("/caseload/")
+    assert len(found) == 1 and "Minecanary" in found[0]
 
 
 def test_the_filter_is_on_every_handler_that_writes() -> None:
