@@ -1,0 +1,22 @@
+"""Text that only this server can read again: sealed with a key made from SECRET_KEY, opened with the keys before it too."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+
+
+def sealing(purpose: str) -> Callable[[], MultiFernet]:
+    """The seal for one purpose; what is sealed for another does not open. It is asked for at each use, because a key may change."""
+
+    def seal() -> MultiFernet:
+        keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        return MultiFernet([Fernet(_key(purpose, key)) for key in keys])
+
+    return seal
+
+
+def _key(purpose: str, secret: str) -> bytes:
+    return base64.urlsafe_b64encode(hashlib.sha256(purpose.encode() + secret.encode()).digest())
