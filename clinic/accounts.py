@@ -1,4 +1,4 @@
-"""How log-in behaves: one look at one password for each counted guess, sign-up closed, secrets sealed, demo log-ins only in the demo."""
+"""How log-in behaves: one look at one password for each counted guess, sign-up closed, secrets encrypted, demo log-ins only in the demo."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.http import HttpRequest
 
-from clinic.seal import sealing
+from clinic.encryption import encryption
 
 # Everybody whose user name ends like this was made by `load_demo`; its password is public.
 DEMO_SUFFIX = ".demo"
 
 
-SECRETS = sealing("steady.mfa")
+SECRETS = encryption("steady.mfa")
 
 
 def account_of(name: str) -> Any:
@@ -56,7 +56,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class MFAAdapter(DefaultMFAAdapter):
-    """Secrets are sealed with a key made from SECRET_KEY: a copy of the database alone gives no codes."""
+    """Secrets are encrypted with a key made from SECRET_KEY: a copy of the database alone gives no codes."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
         "cannot_delete_authenticator": (

@@ -4,7 +4,7 @@
 |---|---|
 | STEADY_ENV | development (default), test or production |
 | STEADY_SECRET_KEY | required in production, at least 50 characters |
-| STEADY_SECRET_KEY_FALLBACKS | the keys before it, comma-separated, until what they sealed is sealed anew (manage.py reseal) |
+| STEADY_SECRET_KEY_FALLBACKS | the keys before it, comma-separated, until manage.py rotate_secret_key has been run |
 | STEADY_ALLOWED_HOSTS | comma-separated host names; required in production |
 | STEADY_TRUSTED_ORIGINS | comma-separated https origins, when a proxy changes the host |
 | STEADY_DEMO | 1 = demo data and demo log-ins; refused in production |
@@ -123,7 +123,7 @@ if DEMO and PRODUCTION:
 REQUIRE_SECOND_FACTOR = _flag("STEADY_REQUIRE_SECOND_FACTOR", default=not DEMO and STEADY_ENV != "test")
 
 SECRET_KEY = _secret_key()
-# The keys before this one: what they sealed (authenticator secrets) still opens, and whoever is logged in stays so.
+# The keys before this one: what they encrypted (authenticator secrets) still opens, and whoever is logged in stays so.
 SECRET_KEY_FALLBACKS = env.list("STEADY_SECRET_KEY_FALLBACKS", default=[])
 if SECRET_KEY in SECRET_KEY_FALLBACKS:
     raise ImproperlyConfigured("STEADY_SECRET_KEY_FALLBACKS names the key in use; write only the keys before it.")

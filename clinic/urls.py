@@ -11,7 +11,7 @@ from django.urls import include, path, re_path, reverse_lazy
 from clinic import health
 from clinic.access_table import OWN_ACCOUNT
 from clinic.permissions import requires
-from clinic.views import break_glass, care_team, caseload, first_visit, patients, restrictions, trail
+from clinic.views import break_glass, care_team, caseload, first_visit, patients, restrictions, second_factor, trail
 
 # Before anything reads admin.site.urls: the admin logs in at the same door as everybody else.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -34,7 +34,7 @@ accounts = [
     path("2fa/", own(mfa.index), name="mfa_index"),
     path("2fa/authenticate/", mfa.authenticate, name="mfa_authenticate"),
     path("2fa/reauthenticate/", own(mfa.reauthenticate), name="mfa_reauthenticate"),
-    path("2fa/totp/activate/", own(totp.activate_totp), name="mfa_activate_totp"),
+    path("2fa/totp/activate/", own(second_factor.set_up), name="mfa_activate_totp"),
     path("2fa/totp/deactivate/", own(totp.deactivate_totp), name="mfa_deactivate_totp"),
     path("2fa/recovery-codes/", own(recovery_codes.view_recovery_codes), name="mfa_view_recovery_codes"),
     path("2fa/recovery-codes/generate/", own(recovery_codes.generate_recovery_codes), name="mfa_generate_recovery_codes"),

@@ -1,4 +1,4 @@
-"""Text that only this server can read again: sealed with a key made from SECRET_KEY, opened with the keys before it too."""
+"""Text that only this server can read again: encrypted with a key made from SECRET_KEY, opened with the keys before it too."""
 
 import base64
 import hashlib
@@ -8,14 +8,14 @@ from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 
 
-def sealing(purpose: str) -> Callable[[], MultiFernet]:
-    """The seal for one purpose; what is sealed for another does not open. It is asked for at each use, because a key may change."""
+def encryption(purpose: str) -> Callable[[], MultiFernet]:
+    """What encrypts for one purpose; what another encrypted does not open. It is asked for at each use, because a key may change."""
 
-    def seal() -> MultiFernet:
+    def fernet() -> MultiFernet:
         keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
         return MultiFernet([Fernet(_key(purpose, key)) for key in keys])
 
-    return seal
+    return fernet
 
 
 def _key(purpose: str, secret: str) -> bytes:
