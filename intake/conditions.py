@@ -13,6 +13,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from intake.answers import State
@@ -239,8 +240,14 @@ def _evaluate(node: ast.expr, facts: Mapping[str, object], steps: list[Step]) ->
         case _:
             part = _Part(_constant(node) is True, frozenset(), frozenset())
     value = facts.get(node.id) if isinstance(node, ast.Name) else None
-    steps.append(Step(ast.unparse(node), part.truth, value))
+    steps.append(Step(_said(node), part.truth, value))
     return part
+
+
+@cache
+def _said(node: ast.expr) -> str:
+    """A part of a condition as text, written out once: conditions live as long as the process."""
+    return ast.unparse(node)
 
 
 def _connect(is_and: bool, parts: list[_Part]) -> _Part:
@@ -267,7 +274,7 @@ def _compare(left: ast.expr, operators: list[ast.cmpop], others: list[ast.expr],
     operands = [left, *(other for op, other in zip(operators, others, strict=True) if not isinstance(op, ast.In | ast.NotIn))]
     for operand in operands:
         if not isinstance(operand, ast.Constant):
-            steps.append(Step(ast.unparse(operand), None, _value(operand, facts)))
+            steps.append(Step(_said(operand), None, _value(operand, facts)))
     links, here = [], left
     for op, other in zip(operators, others, strict=True):
         names = _names(here) | _names(other)

@@ -21,8 +21,8 @@ _compiled: dict[str, Questionnaire] = {}
 
 class InstrumentQuerySet(models.QuerySet):
     def current(self) -> Self:
-        """The active version of each instrument: the one new responses are pinned to."""
-        return self.filter(active=True).order_by("code")
+        """The active version of each instrument: the one new responses are pinned to. Its content is read once a process."""
+        return self.filter(active=True).order_by("code").defer("content")
 
 
 class Instrument(models.Model):
@@ -78,21 +78,30 @@ class Instrument(models.Model):
 
 
 class ResponseQuerySet(ClinicalQuerySet):
+    def with_instrument(self) -> Self:
+        """With what is known of the instrument but its content, which `Instrument.questionnaire` reads once a process."""
+        return self.select_related("instrument").defer("instrument__content")
+
     def drafts_of(self, episode: Episode) -> Self:
         """The drafts of the episode, at most one for each instrument."""
-        return self.filter(episode=episode, status=Response.Status.IN_PROGRESS).select_related("instrument", "saved_by")
+        return self.filter(episode=episode, status=Response.Status.IN_PROGRESS).with_instrument()
+
+    def standing_of(self, episode: Episode) -> Self:
+        """Of each instrument its draft and what was submitted last."""
+        each = self.filter(episode=episode).with_instrument()
+        return each.order_by("code", "status", "-completed_at", "-id").distinct("code", "status")
 
     def draft_of(self, episode: Episode, code: str) -> "Response | None":
         return self.drafts_of(episode).filter(code=code).first()  # type: ignore[return-value]
 
     def latest_of(self, episode: Episode) -> Self:
         """The latest submitted response of each instrument."""
-        completed = self.filter(episode=episode, status=Response.Status.COMPLETED).select_related("instrument", "completed_by")
-        return completed.order_by("code", "-completed_at", "-id").distinct("code")
+        completed = self.filter(episode=episode, status=Response.Status.COMPLETED).with_instrument()
+        return completed.select_related("completed_by").order_by("code", "-completed_at", "-id").distinct("code")
 
     def completed_of(self, episode: Episode, code: str) -> Self:
         """Every submitted response of one instrument, newest first."""
-        completed = self.filter(episode=episode, code=code, status=Response.Status.COMPLETED).select_related("instrument")
+        completed = self.filter(episode=episode, code=code, status=Response.Status.COMPLETED).with_instrument()
         return completed.order_by("-completed_at", "-id")
 
 
@@ -135,8 +144,12 @@ class Response(ClinicalModel):
 class AnswerQuerySet(ClinicalQuerySet):
     def of(self, response: Response | None) -> "dict[Key, Answer]":
         """The rows of a draft by (linkId, instance); empty for a draft that does not exist yet."""
-        rows = self.filter(response=response).select_related("by") if response else self.none()
+        rows = self.filter(response=response) if response else self.none()
         return {(row.link_id, row.instance): row for row in rows}  # type: ignore[attr-defined, misc]
+
+    def by_whom(self, clinicians: models.QuerySet) -> Self:
+        """`by_clinician`: whether the author is among the clinicians whose ids are given."""
+        return self.annotate(by_clinician=models.ExpressionWrapper(Q(by__in=clinicians), output_field=models.BooleanField()))
 
 
 class Answer(ClinicalModel):

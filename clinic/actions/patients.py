@@ -13,6 +13,7 @@ from clinic.actions.care_team import join_care_team
 from clinic.actions.stale import Stale
 from clinic.models import ChartRestriction, Disclosure, Episode, Membership, Patient, Program, User
 from clinic.permissions import cell, roles_in
+from clinic.transaction import joins_transaction
 
 log = logging.getLogger("steady.actions")
 
@@ -104,7 +105,7 @@ def update_patient(*, by: User, patient: Patient, values: dict[str, Any], versio
     return current
 
 
-@transaction.atomic
+@joins_transaction
 def update_summary(
     *,
     episode: Episode,
@@ -115,22 +116,23 @@ def update_summary(
 ) -> Episode:
     """Write the summary columns the caseload reads; later stages call this inside their own transaction.
 
-    `acuity` is (worst standing severity 0 to 4, why in words, unacknowledged flags), `due` is (day, what).
+    `episode` is the row as it stands under its lock; it is brought up to date too. `acuity` is (worst standing severity 0 to 4, why in words, unacknowledged flags), `due` is (day, what).
     Raises workflow.StageRefused for a stage that cannot follow.
     """
-    current = Episode.objects.select_for_update(of=("self",)).get(pk=episode.pk)
+    values: dict[str, Any] = {}
     if stage is not None:
-        workflow.check(current.stage, stage)
-        current.stage = stage
+        workflow.check(episode.stage, stage)
+        values["stage"] = stage
     if acuity is not None:
-        current.acuity, reason, current.unacknowledged = acuity
-        current.acuity_reason = reason[:200]
+        values |= {"acuity": acuity[0], "acuity_reason": acuity[1][:200], "unacknowledged": acuity[2]}
     if due is not None:
-        current.next_due_at, current.next_due_what = due
+        values |= {"next_due_at": due[0], "next_due_what": due[1]}
     if scores is not None:
-        current.score_summary = current.score_summary | scores
-    current.save()
-    return current
+        values["score_summary"] = episode.score_summary | scores
+    for name, value in values.items():
+        setattr(episode, name, value)
+    episode.save(update_fields=list(values))
+    return episode
 
 
 @transaction.atomic

@@ -1,17 +1,19 @@
 """Answers as they are given: each a row with its author and version."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db import transaction
 from django.utils import timezone
 
 from clinic import workflow
 from clinic.actions import update_summary
 from clinic.models import Episode, User
+from clinic.permissions import is_clinician
+from clinic.transaction import joins_transaction
 from intake import answers as typed
 from intake.actions.flags import raise_draft_flags
-from intake.actions.known import lock_episode
+from intake.actions.known import Reading, lock_episode, read_answers
 from intake.answers import Key, State
 from intake.models import Answer, Instrument, Response
 
@@ -31,14 +33,15 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Saved:
-    """What a save came to: the draft, the version of every answer posted, and what collided."""
+    """What a save came to: the draft with its rows as they stand now, the version of every answer posted, and what collided."""
 
     response: Response
+    rows: dict[Key, Answer]
     versions: Mapping[Key, int]
     conflicts: tuple[Conflict, ...]
 
 
-@transaction.atomic
+@joins_transaction
 def save_answers(
     *,
     by: User,
@@ -57,8 +60,9 @@ def save_answers(
     Raises AlreadySubmitted when the page's draft has been submitted since.
     """
     episode = lock_episode(episode)
-    response = _draft(by, episode, instrument, basis)
-    rows = Answer.objects.of(response)
+    reading = read_answers(episode)
+    response = _draft(by, reading, instrument, basis)
+    rows = reading.rows[response.pk]
     conflicts, changed = [], {}
     for key, answer in answers.items():
         row = rows.get(key)
@@ -71,9 +75,9 @@ def save_answers(
     if changed:
         _write(by, response, rows, changed)
         if episode.stage == workflow.REGISTERED:
-            episode = update_summary(episode=episode, stage=workflow.INTAKE, due=(timezone.localdate(), "Finish the intake"))
-        raise_draft_flags(by, episode)
-    return Saved(response, {key: rows[key].version if key in rows else 0 for key in answers}, tuple(conflicts))
+            update_summary(episode=episode, stage=workflow.INTAKE, due=(timezone.localdate(), "Finish the intake"))
+        raise_draft_flags(by, reading)
+    return Saved(response, rows, {key: rows[key].version if key in rows else 0 for key in answers}, tuple(conflicts))
 
 
 def basis_of(episode: Episode, code: str, draft: Response | None) -> str:
@@ -81,17 +85,27 @@ def basis_of(episode: Episode, code: str, draft: Response | None) -> str:
     if draft is not None:
         return str(draft.public_id)
     before = Response.objects.completed_of(episode, code).values_list("public_id", flat=True).first()
+    return _after(before)
+
+
+def _after(before: uuid.UUID | None) -> str:
     return f"after {before}" if before else ""
 
 
-def _draft(by: User, episode: Episode, instrument: Instrument, basis: str) -> Response:
-    found = Response.objects.draft_of(episode, instrument.code)
-    if basis not in {basis_of(episode, instrument.code, found), basis_of(episode, instrument.code, None)}:
+def _draft(by: User, reading: Reading, instrument: Instrument, basis: str) -> Response:
+    """The draft that is there, else a new one, which is then part of what was read. Raises AlreadySubmitted."""
+    episode, code = reading.episode, instrument.code
+    found, before = reading.drafts.get(code), reading.submitted.get(code)
+    fresh = _after(before.public_id if before else None)
+    if basis not in {fresh, str(found.public_id) if found else fresh}:
         raise AlreadySubmitted
-    return found or Response.objects.create(
-        program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, instrument=instrument,
-        code=instrument.code, started_at=timezone.now(), started_by=by,
-    )  # fmt: skip
+    if found is None:
+        found = reading.drafts[code] = Response.objects.create(
+            program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, instrument=instrument,
+            code=code, started_at=timezone.now(), started_by=by,
+        )  # fmt: skip
+        reading.rows[found.pk] = {}
+    return found
 
 
 def _same(row: Answer | None, answer: typed.Answer) -> bool:
@@ -102,7 +116,7 @@ def _same(row: Answer | None, answer: typed.Answer) -> bool:
 
 def _write(by: User, response: Response, rows: dict[Key, Answer], changed: Mapping[Key, typed.Answer]) -> None:
     """One insert and one update, however many answers; `rows` is brought up to date."""
-    now = timezone.now()
+    now, clinician = timezone.now(), is_clinician(by, response.program_id)
     new: list[Answer] = []
     old: list[Answer] = []
     for (link_id, instance), answer in changed.items():
@@ -114,6 +128,7 @@ def _write(by: User, response: Response, rows: dict[Key, Answer], changed: Mappi
             )  # fmt: skip
         (old if row.pk else new).append(row)
         row.state, row.value, row.by, row.at = answer.state, typed.to_json(answer), by, now
+        row.by_clinician = clinician
         row.version += 1
         rows[link_id, instance] = row
     Answer.objects.bulk_create(new)

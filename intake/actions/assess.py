@@ -2,16 +2,18 @@
 
 import datetime
 import uuid
+from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from clinic import workflow
 from clinic.actions import update_summary
 from clinic.models import Episode, User
+from clinic.transaction import joins_transaction
 from intake.actions.flags import acuity, reconcile
-from intake.actions.known import Known, document, effective_settings, filled_drafts, known, lock_episode, person
+from intake.actions.known import Known, document, effective_settings, filled_drafts, known, lock_episode, person, read_answers
 from intake.evaluation import Evaluated, evaluate_episode
 from intake.models import Assessment, Response, Score
 
@@ -35,7 +37,7 @@ def _earlier(episode: Episode, key: uuid.UUID) -> Assessment | None:
     return made
 
 
-@transaction.atomic
+@joins_transaction
 def submit(*, by: User, episode: Episode, key: uuid.UUID) -> Assessment:
     """Freeze every draft of the episode and assess what is known. The same `key` again gives the same assessment.
 
@@ -44,7 +46,8 @@ def submit(*, by: User, episode: Episode, key: uuid.UUID) -> Assessment:
     episode = lock_episode(episode)
     if earlier := _earlier(episode, key):
         return earlier
-    drafts = filled_drafts(episode)
+    reading = read_answers(episode)
+    drafts = filled_drafts(reading)
     if not drafts:
         raise NothingToSubmit
     now = timezone.now()
@@ -52,13 +55,13 @@ def submit(*, by: User, episode: Episode, key: uuid.UUID) -> Assessment:
         response.document = document(response, filled)
         response.status, response.completed_at, response.completed_by = Response.Status.COMPLETED, now, by
     Response.objects.bulk_update([response for response, _ in drafts], ["document", "status", "completed_at", "completed_by"])
-    assessment = _assess(by, episode, known(episode), key, now, Assessment.Kind.INTAKE)
+    reading.submitted |= {response.code: response for response, _ in drafts}
     stage = workflow.ASSESSED if episode.stage in {workflow.REGISTERED, workflow.INTAKE} else None
-    update_summary(episode=episode, stage=stage, due=(timezone.localdate(), "Write the plan"))
-    return assessment
+    due = (timezone.localdate(), "Write the plan")
+    return _assess(by, episode, known(reading), key, now, Assessment.Kind.INTAKE, stage=stage, due=due)
 
 
-@transaction.atomic
+@joins_transaction
 def assess_provisionally(*, by: User, episode: Episode, key: uuid.UUID) -> Assessment:
     """Assess what is known so far, drafts included, because treatment cannot wait. The drafts stay open.
 
@@ -67,15 +70,17 @@ def assess_provisionally(*, by: User, episode: Episode, key: uuid.UUID) -> Asses
     episode = lock_episode(episode)
     if earlier := _earlier(episode, key):
         return earlier
-    found = known(episode, filled_drafts(episode))
+    reading = read_answers(episode)
+    found = known(reading, filled_drafts(reading))
     if not found:
         raise NothingToSubmit
     return _assess(by, episode, found, key, timezone.now(), Assessment.Kind.PROVISIONAL)
 
 
 def _assess(
-    by: User, episode: Episode, found: Known, key: uuid.UUID, at: datetime.datetime, kind: Assessment.Kind
+    by: User, episode: Episode, found: Known, key: uuid.UUID, at: datetime.datetime, kind: Assessment.Kind, **summary: Any
 ) -> Assessment:
+    """The assessment with its scores and flags, and the episode's summary with what else there is to say in it."""
     settings = effective_settings()
     evaluated = evaluate_episode(person(episode), {code: filled for code, (_, filled) in found.items()}, settings, at)
     documents = {code: response.document or document(response, filled) for code, (response, filled) in found.items()}
@@ -89,8 +94,8 @@ def _assess(
     except IntegrityError as taken:  # the key was used for a patient out of reach, whom `_earlier` could not see
         raise BadRequest(ANOTHER_FORM) from taken
     Score.objects.bulk_create(_score_rows(assessment, evaluated))
-    reconcile(by, episode, [*evaluated.flags, *evaluated.interactions], evaluated.content_hash, assessment)
-    summary = {
+    standing = reconcile(by, episode, [*evaluated.flags, *evaluated.interactions], evaluated.content_hash, assessment)
+    scores = {
         score.code: {
             "label": score.name,
             "value": f"at least {score.floor}" if score.total is None else str(score.total),
@@ -98,7 +103,7 @@ def _assess(
         }
         for score in evaluated.scores.values()
     }
-    update_summary(episode=episode, acuity=acuity(episode), scores=summary)
+    update_summary(episode=episode, acuity=acuity(standing), scores=scores, **summary)
     return assessment
 
 

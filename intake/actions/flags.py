@@ -1,6 +1,6 @@
 """Flags as they are raised, stand, and are acknowledged by a named person."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 from django.utils import timezone
@@ -8,20 +8,27 @@ from django.utils import timezone
 from clinic.actions import update_summary
 from clinic.models import Episode, User
 from clinic.permissions import is_clinician
-from intake.actions.known import effective_settings, filled_drafts, known, lock_episode, person
+from intake.actions.known import Reading, effective_settings, filled_drafts, known, lock_episode, person
 from intake.evaluation import draft_flags
 from intake.models import Assessment, Flag
 from intake.rules import Fired
 
+# What may change of a flag that stands.
+CHANGING = (
+    "name", "severity", "message", "action", "proof", "still_fires", "assessment", "status", "acknowledged_at", "acknowledged_by",
+    "action_taken",
+)  # fmt: skip
 SEVERITY = {"INFO": 1, "MODERATE": 2, "HIGH": 3, "CRITICAL": 4}
 
 
-def raise_draft_flags(by: User, episode: Episode) -> None:
+def raise_draft_flags(by: User, reading: Reading) -> None:
     """The few flags that cannot wait for the submit, from whatever is answered so far."""
-    forms = {code: filled for code, (_, filled) in known(episode, filled_drafts(episode)).items()}
+    episode = reading.episode
+    forms = {code: filled for code, (_, filled) in known(reading, filled_drafts(reading)).items()}
     fired, looked_at, content_hash = draft_flags(person(episode), forms, effective_settings(), timezone.now())
-    if reconcile(by, episode, fired, content_hash, None, looked_at):
-        update_summary(episode=episode, acuity=acuity(episode))
+    worst = acuity(reconcile(by, episode, fired, content_hash, None, looked_at))
+    if worst != (episode.acuity, episode.acuity_reason, episode.unacknowledged):
+        update_summary(episode=episode, acuity=worst)
 
 
 def reconcile(
@@ -31,27 +38,31 @@ def reconcile(
     content_hash: str,
     assessment: Assessment | None,
     looked_at: frozenset[str] | None = None,
-) -> bool:
-    """Bring the standing flags up to date with what fires now; True when one changed. Nothing that stands disappears by itself.
+) -> list[Flag]:
+    """Bring the standing flags up to date with what fires now, and return those that stand. Nothing that stands disappears by itself.
 
     `looked_at`: the only rules that were evaluated, from an unfinished intake; None for all of them. A flag that no longer fires
     keeps standing, marked so, until somebody acts; one that somebody has acted on is then resolved. A worse one is opened again.
     An unfinished intake takes back only what an unfinished one raised: what an assessment found waits for the next assessment.
     """
-    standing = {flag.rule_id: flag for flag in Flag.objects.filter(episode=episode).standing()}
-    changed = False
-    for rule in fired:
-        flag = standing.pop(rule.rule_id, None)
-        changed |= _raise(by, episode, rule, content_hash, assessment, flag)
-    for flag in standing.values():
-        if looked_at is None or (flag.rule_id in looked_at and flag.assessment_id is None):
-            changed |= _no_longer(flag)
-    return changed
+    rows = {flag.rule_id: flag for flag in Flag.objects.filter(episode=episode).standing()}
+    changed = [flag for rule in fired if (flag := _raised(by, episode, rule, content_hash, assessment, rows.get(rule.rule_id)))]
+    for rule_id in rows.keys() - {rule.rule_id for rule in fired}:
+        flag = rows[rule_id]
+        if (looked_at is None or (rule_id in looked_at and flag.assessment_id is None)) and _no_longer(flag):
+            changed.append(flag)
+    new, old = [flag for flag in changed if flag.pk is None], [flag for flag in changed if flag.pk]
+    Flag.objects.bulk_create(new)
+    Flag.objects.bulk_update(old, CHANGING)
+    return sorted(
+        (flag for flag in (*rows.values(), *new) if flag.status != Flag.Status.RESOLVED), key=lambda flag: (-flag.severity, flag.rule_id)
+    )
 
 
-def _raise(
+def _raised(
     by: User, episode: Episode, rule: Fired, content_hash: str, assessment: Assessment | None, flag: Flag | None
-) -> bool:
+) -> Flag | None:
+    """The flag of a rule that fires, new or changed; None when the one that stands says all of it already."""
     severity = SEVERITY[rule.severity]
     proof = _proof(rule, content_hash)
     if flag is None:
@@ -61,22 +72,21 @@ def _raise(
         )  # fmt: skip
     elif severity > flag.severity and flag.status == Flag.Status.ACKNOWLEDGED:
         flag.status, flag.acknowledged_at, flag.acknowledged_by, flag.action_taken = Flag.Status.OPEN, None, None, ""
-    elif flag.proof == proof and flag.severity == severity and flag.still_fires and flag.assessment_id == (assessment or flag).pk:
-        return False
+    elif flag.proof == proof and flag.severity == severity and flag.still_fires and (assessment is None or flag.assessment_id == assessment.pk):
+        return None
     flag.name, flag.severity, flag.message, flag.action = rule.name, severity, rule.message, rule.action
     flag.proof, flag.still_fires = proof, True
     flag.assessment = assessment or flag.assessment
-    flag.save()
-    return True
+    return flag
 
 
 def _no_longer(flag: Flag) -> bool:
+    """Mark a flag that fires no longer; False when it was marked before."""
     if not flag.still_fires:
         return False
     flag.still_fires = False
     if flag.status == Flag.Status.ACKNOWLEDGED:
         flag.status = Flag.Status.RESOLVED
-    flag.save(update_fields=["still_fires", "status"])
     return True
 
 
@@ -89,9 +99,9 @@ def _proof(rule: Fired, content_hash: str) -> dict:
     }  # fmt: skip
 
 
-def acuity(episode: Episode) -> tuple[int, str, int]:
-    """The worst flag that stands, why in words, and how many nobody has acted on yet."""
-    standing = list(Flag.objects.filter(episode=episode).standing())
+def acuity(flags: Iterable[Flag]) -> tuple[int, str, int]:
+    """Of the flags that stand, worst first: the worst one's severity, why in words, and how many nobody has acted on yet."""
+    standing = list(flags)
     if not standing:
         return 0, "", 0
     asked = [flag for flag in standing if flag.status == Flag.Status.OPEN and flag.severity > Flag.Severity.INFO]
@@ -119,7 +129,7 @@ def acknowledge(*, by: User, flag: Flag, action_taken: str) -> Flag:
         one.status = Flag.Status.ACKNOWLEDGED if one.still_fires else Flag.Status.RESOLVED
         one.acknowledged_at, one.acknowledged_by, one.action_taken = timezone.now(), by, action_taken
         one.save(update_fields=["status", "acknowledged_at", "acknowledged_by", "action_taken"])
-    update_summary(episode=episode, acuity=acuity(episode))
+    update_summary(episode=episode, acuity=acuity(Flag.objects.filter(episode=episode).standing()))
     return flag
 
 

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
@@ -39,44 +39,68 @@ def person(episode: Episode) -> Person:
     return Person(age=episode.patient.age, sex=episode.patient.sex_at_birth)
 
 
-def known(episode: Episode, drafts: Drafts = ()) -> Known:
+@dataclass
+class Reading:
+    """The answers of an episode as they stand under its lock. drafts, submitted: by code; rows: by response, of the drafts and the
+    suicide screen. screened: there was a suicide screen before this one.
+    """
+
+    episode: Episode
+    drafts: dict[str, Response]
+    submitted: dict[str, Response]
+    rows: dict[int, dict[Key, Answer]]
+    screened: bool
+
+
+def read_answers(episode: Episode) -> Reading:
+    """Everything answered in the episode so far, in two queries."""
+    drafts, submitted = {}, {}
+    for response in Response.objects.standing_of(episode):
+        (drafts if response.status == Response.Status.IN_PROGRESS else submitted)[response.code] = response
+    screen = submitted.get(SUICIDE_SCREEN)
+    rows: dict[int, dict[Key, Answer]] = {response.pk: {} for response in (*drafts.values(), screen) if response}
+    for row in Answer.objects.filter(response__in=rows).by_whom(clinicians_of(episode.program_id)):
+        rows[row.response_id][row.link_id, row.instance] = row
+    return Reading(episode, drafts, submitted, rows, screen is not None)
+
+
+def filled_drafts(reading: Reading) -> list[tuple[Response, Filled]]:
+    """The drafts that hold at least one answer, given or declined."""
+    filled = [(draft, _filled(draft, _given(reading, draft))) for draft in reading.drafts.values()]
+    return [(draft, form) for draft, form in filled if form.answers]
+
+
+def _given(reading: Reading, response: Response) -> dict[Key, Answer]:
+    return {key: row for key, row in reading.rows[response.pk].items() if row.state != State.MISSING}
+
+
+def _filled(draft: Response, rows: Mapping[Key, Answer]) -> Filled:
+    form = draft.instrument.questionnaire
+    answers = {key: typed.from_json(form.by_id[key[0]], State(row.state), row.value) for key, row in rows.items()}
+    return Filled(form, answers, max((row.at for row in rows.values()), default=draft.started_at))
+
+
+def known(reading: Reading, drafts: Drafts = ()) -> Known:
     """The latest of each instrument: its draft where one is given, else what was submitted last."""
-    found = {response.code: (response, _submitted(response)) for response in Response.objects.latest_of(episode)}
-    before = found.get(SUICIDE_SCREEN)
+    found = {code: (response, _submitted(response)) for code, response in reading.submitted.items()}
     found |= {response.code: (response, filled) for response, filled in drafts}
     if SUICIDE_SCREEN in found:
-        found[SUICIDE_SCREEN] = _with_history(episode, *found[SUICIDE_SCREEN], asked_before=before is not None)
+        found[SUICIDE_SCREEN] = _with_history(reading, *found[SUICIDE_SCREEN])
     return found
 
 
-def _with_history(episode: Episode, response: Response, filled: Filled, *, asked_before: bool) -> tuple[Response, Filled]:
+def _with_history(reading: Reading, response: Response, filled: Filled) -> tuple[Response, Filled]:
     """A suicide screen with those before it, because one that is not complete does not take back what they found."""
-    completed = Response.objects.completed_of(episode, SUICIDE_SCREEN) if asked_before else ()
+    completed = Response.objects.completed_of(reading.episode, SUICIDE_SCREEN) if reading.screened else ()
     earlier = tuple(_submitted(one) for one in completed if one != response)
-    others = Answer.objects.filter(response=response).exclude(state=State.MISSING).exclude(by__in=clinicians_of(episode.program_id))
-    return response, replace(filled, earlier=earlier, by_clinicians=not others.exists())
+    by_clinicians = all(row.by_clinician for row in _given(reading, response).values())
+    return response, replace(filled, earlier=earlier, by_clinicians=by_clinicians)
 
 
 def _submitted(response: Response) -> Filled:
     document = response.document
     answers = from_response(response.instrument.questionnaire, document)
     return Filled(response.instrument.questionnaire, answers, datetime.datetime.fromisoformat(document["authored"]))
-
-
-def filled_drafts(episode: Episode) -> list[tuple[Response, Filled]]:
-    """The drafts that hold at least one answer, given or declined."""
-    drafts = {draft.pk: draft for draft in Response.objects.drafts_of(episode)}
-    answers: dict[int, dict[Key, typed.Answer]] = {}
-    last: dict[int, datetime.datetime] = {}
-    for row in Answer.objects.filter(response__in=drafts).exclude(state=State.MISSING):
-        item = drafts[row.response_id].instrument.questionnaire.by_id[row.link_id]
-        answers.setdefault(row.response_id, {})[row.link_id, row.instance] = typed.from_json(item, State(row.state), row.value)
-        last[row.response_id] = max(row.at, last.get(row.response_id, row.at))
-    return [
-        (draft, Filled(draft.instrument.questionnaire, answers[draft.pk], last[draft.pk]))
-        for draft in drafts.values()
-        if draft.pk in answers
-    ]
 
 
 def document(response: Response, filled: Filled) -> dict:

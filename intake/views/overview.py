@@ -92,7 +92,7 @@ class Entry:
 
 def entries(request: HttpRequest, episode: Episode) -> list[Entry]:
     """Every questionnaire of the packet, in order, in a constant number of queries."""
-    drafts = {draft.code: draft for draft in Response.objects.drafts_of(episode)}
+    drafts = {draft.code: draft for draft in Response.objects.drafts_of(episode).select_related("saved_by")}
     submitted = {response.code: response for response in Response.objects.latest_of(episode)}
     active = {instrument.code: instrument for instrument in Instrument.objects.current()}
     rows: dict[int, dict[Key, Row]] = {}

@@ -31,18 +31,18 @@ CONFLICT, UNREADABLE = 409, 422
 @requires("intake.edit")
 def section(request: HttpRequest, episode_id: uuid.UUID, code: str, number: int = 1) -> HttpResponse:
     episode = open_episode(request, episode_id)
-    instrument = _instrument(request, episode, code)
+    draft = Response.objects.draft_of(episode, code)
+    instrument = _instrument(request, episode, code, draft)
     sections = instrument.questionnaire.sections()
     if not 1 <= number <= len(sections):
         raise Http404
-    page = Page(request, episode, instrument, sections[number - 1], number)
+    page = Page(request, episode, instrument, draft, sections[number - 1], number)
     return page.post() if request.method == "POST" else page.show()
 
 
-def _instrument(request: HttpRequest, episode: Episode, code: str) -> Instrument:
+def _instrument(request: HttpRequest, episode: Episode, code: str, draft: Response | None) -> Instrument:
     """The version this episode's draft is pinned to, else the active one. Refuses what this person may not fill."""
-    draft = Response.objects.draft_of(episode, code)
-    instrument = draft.instrument if draft else Instrument.objects.filter(code=code, active=True).first()
+    instrument = draft.instrument if draft else Instrument.objects.current().filter(code=code).first()
     if instrument is None or code not in packet():
         raise Http404
     if not instrument.may_show_items:
@@ -59,16 +59,17 @@ def _observes(request: HttpRequest, episode: Episode) -> bool:
 class Page:
     """One section of one instrument in one episode, for one request."""
 
-    def __init__(self, request: HttpRequest, episode: Episode, instrument: Instrument, here: Item, number: int) -> None:
+    def __init__(
+        self, request: HttpRequest, episode: Episode, instrument: Instrument, draft: Response | None, here: Item, number: int
+    ) -> None:
         self.request, self.episode, self.instrument, self.here, self.number = request, episode, instrument, here, number
         self.questionnaire = instrument.questionnaire
         self.conflicts: dict[Key, actions.Conflict] = {}
-        self.read()
+        self.take(draft, Row.objects.of(draft))
 
-    def read(self) -> None:
+    def take(self, draft: Response | None, rows: dict[Key, Row]) -> None:
         """The draft as it stands now."""
-        self.draft = Response.objects.draft_of(self.episode, self.instrument.code)
-        self.rows = Row.objects.of(self.draft)
+        self.draft, self.rows = draft, rows
         self.stored = stored_answers(self.questionnaire, self.rows)
         self.evaluation = evaluate(self.questionnaire, self.stored)
 
@@ -115,7 +116,7 @@ class Page:
         except actions.AlreadySubmitted:
             return self._submitted_meanwhile()
         before = self.evaluation
-        self.read()
+        self.take(saved.response, saved.rows)
         self.conflicts = {conflict.key: conflict for conflict in saved.conflicts}
         form.versions = self._versions_read(form)
         form.conflicts = {row["name"]: row for row in self._conflict_words()}
