@@ -116,7 +116,8 @@ def update_summary(
 ) -> Episode:
     """Write the summary columns the caseload reads; later stages call this inside their own transaction.
 
-    `episode` is the row as it stands under its lock; it is brought up to date too. `acuity` is (worst standing severity 0 to 4, why in words, unacknowledged flags), `due` is (day, what).
+    `episode` is the row as it stands under its lock; it is brought up to date too. `acuity` is (worst standing severity 0 to 4,
+    why in words, unacknowledged flags), `due` is (day, what).
     Raises workflow.StageRefused for a stage that cannot follow.
     """
     values: dict[str, Any] = {}

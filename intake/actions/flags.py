@@ -59,9 +59,7 @@ def reconcile(
     )
 
 
-def _raised(
-    by: User, episode: Episode, rule: Fired, content_hash: str, assessment: Assessment | None, flag: Flag | None
-) -> Flag | None:
+def _raised(by: User, episode: Episode, rule: Fired, content_hash: str, assessment: Assessment | None, flag: Flag | None) -> Flag | None:
     """The flag of a rule that fires, new or changed; None when the one that stands says all of it already."""
     severity = SEVERITY[rule.severity]
     proof = _proof(rule, content_hash)
@@ -72,7 +70,12 @@ def _raised(
         )  # fmt: skip
     elif severity > flag.severity and flag.status == Flag.Status.ACKNOWLEDGED:
         flag.status, flag.acknowledged_at, flag.acknowledged_by, flag.action_taken = Flag.Status.OPEN, None, None, ""
-    elif flag.proof == proof and flag.severity == severity and flag.still_fires and (assessment is None or flag.assessment_id == assessment.pk):
+    elif (
+        flag.proof == proof
+        and flag.severity == severity
+        and flag.still_fires
+        and (assessment is None or flag.assessment_id == assessment.pk)
+    ):
         return None
     flag.name, flag.severity, flag.message, flag.action = rule.name, severity, rule.message, rule.action
     flag.proof, flag.still_fires = proof, True
