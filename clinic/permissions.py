@@ -282,6 +282,8 @@ def second_factor_missing(user: Any) -> bool:
     """True when the setting asks every member of staff for a second factor and this one has none yet."""
     if not settings.REQUIRE_SECOND_FACTOR:
         return False
+    if hasattr(user, "has_second_factor"):  # read with the user (clinic/backends.py)
+        return not user.has_second_factor
     from allauth.mfa.utils import is_mfa_enabled
 
     return not is_mfa_enabled(user)

@@ -40,7 +40,10 @@ class User(AbstractUser):
     def program_roles(self) -> list[tuple[int, str]]:
         """(program id, role) pairs, read once per user object, so once per request: a revoked role ends with the next one."""
         if not hasattr(self, "_program_roles"):
-            self._program_roles = list(self.memberships.values_list("program_id", "role")) if self.pk else []
+            if hasattr(self, "held_roles"):  # read with the user (clinic/backends.py)
+                self._program_roles = [(held["program"], held["role"]) for held in self.held_roles]
+            else:
+                self._program_roles = list(self.memberships.values_list("program_id", "role")) if self.pk else []
         return self._program_roles
 
 
