@@ -139,7 +139,7 @@ def test_every_step_that_is_written_is_known(house: House) -> None:
     """What the later stages write, found in their source: a new sentence gets its page."""
     root = Path(clinic.__file__).parents[1]
     source = "".join(path.read_text() for app in ("clinic", "intake", "plans") for path in (root / app).rglob("*.py"))
-    written = set(re.findall(r'due=\([^"\n]*, f?"([^"]+)"\)|next_due_what="([^"]+)"', source))
+    written = set(re.findall(r'due ?= ?\([^"\n]*, f?"([^"]+)"\)|next_due_what="([^"]+)"', source))
     known = {"".join(pair) for pair in written} - {"{awaited} signs the plan"}
     assert known and known | {"A prescriber signs the plan", "A supervisor signs the plan"} == set(STEPS)
     for step in STEPS.values():

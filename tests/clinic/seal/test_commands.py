@@ -158,9 +158,10 @@ def test_the_web_role_seals_nothing_and_alters_nothing(db: None, statement: str)
 
 def test_the_database_numbers_an_access_itself(db: None) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('steady.user_id', '7', true)")
         cursor.execute(
-            "INSERT INTO clinic_accessevent (at, roles, action, view, patients, outcome, reason, transaction)"
-            " VALUES (now(), '{}', '', '', '{}', 'denied', '', -5)"
+            "INSERT INTO clinic_accessevent (at, user_id, roles, action, view, patients, outcome, reason, transaction)"
+            " VALUES (now(), 7, '{}', '', '', '{}', 'denied', '', -5)"
             " RETURNING transaction = pg_current_xact_id()::text::bigint + steady_era()"
         )
         assert cursor.fetchone() == (True,)
