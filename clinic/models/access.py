@@ -31,6 +31,11 @@ class BreakGlassQuerySet(ClinicalQuerySet):
         """What this user is to review: in reach, not reviewed yet, and opened by somebody else."""
         return self.visible_to(user, "break_glass.review").filter(reviewed_at=None).exclude(user=user)
 
+    def how_many(self) -> Subquery:
+        """The number of these as one column of another query."""
+        counted = Func(F("pk"), function="count", output_field=models.IntegerField())
+        return Subquery(self.order_by().values(how_many=counted))
+
     def with_use(self) -> Self:
         """`pages`: what its user opened of this patient's record meanwhile, as [{view, times}]; `entries`: how many rows they wrote."""
         when = {"user_id": OuterRef("user_id"), "at__range": (OuterRef("at"), OuterRef("until"))}

@@ -28,7 +28,7 @@ def chart(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         "team": list(episode.care_team.filter(ended_at=None).select_related("user")) if full else [],
         "draft": Plan.objects.open_of(episode) if sees_plan else None,
         "in_force": SignedPlan.objects.in_force(episode) if sees_plan else None,
-        "ways": _ways(user, episode),
+        "ways": _ways(user, episode, full),
     }  # fmt: skip
     return render(request, "plans/chart.html", context)
 
@@ -42,15 +42,18 @@ WAYS: dict[str, tuple[str, str, frozenset[str]]] = {
     "demographics": ("patient.edit", "Person and contact", frozenset()),
     "care_team": ("care_team.assign", "Care team", frozenset()),
     "restrictions": ("care_team.assign", "Restrictions", frozenset()),
+    "break_glass": ("break_glass.invoke", "Open in an emergency", frozenset()),
     "trail": ("audit.view", "Trail", frozenset()),
 }
 
 
-def _ways(user: User, episode: Episode) -> list[dict[str, Any]]:
-    """The pages this person may open from here; the one that is due now first."""
+def _ways(user: User, episode: Episode, full: bool) -> list[dict[str, Any]]:
+    """The pages this person may open from here; the one that is due now first. Who sees the whole chart needs no emergency."""
+    offered = {name: way for name, way in WAYS.items() if not (full and name == "break_glass")}
+    reached = {action for action in {way[0] for way in offered.values()} if within(user, action, [episode])}
     ways = [
         {"label": label, "url": reverse(name, kwargs={"episode_id": episode.public_id}), "primary": episode.stage in stages}
-        for name, (action, label, stages) in WAYS.items()
-        if within(user, action, [episode])
+        for name, (action, label, stages) in offered.items()
+        if action in reached
     ]
     return sorted(ways, key=lambda way: not way["primary"])

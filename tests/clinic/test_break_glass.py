@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -165,6 +166,23 @@ def test_a_review_says_why(house: House) -> None:
         review(house.staff["supervisor"], grant, note="  ")
     grant.refresh_from_db()
     assert grant.reviewed_at is None
+    with pytest.raises(IntegrityError, match="break_glass_reviewed_whole"), acting(house.staff["supervisor"], "test"):
+        BreakGlass.objects.filter(pk=grant.pk).update(reviewed_at=timezone.now(), reviewed_by=house.staff["supervisor"])
+
+
+@pytest.mark.thorough
+def test_clicks_at_the_same_moment_open_a_chart_once(real_transactions: None) -> None:
+    house = make_house()
+
+    def click(_: int) -> BreakGlass:
+        try:
+            return break_glass(house.staff["nurse"], house.other)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        grants = set(pool.map(click, range(24)))
+    assert len(grants) == BreakGlass.objects.count() == 1
 
 
 # The pages
@@ -250,6 +268,17 @@ def test_what_is_open_already_is_no_emergency(house: House) -> None:
         assert "You can open this chart already" in words(page) and "<textarea" not in page
         assert client.post(address, {"category": "crisis", "reason": REASON}).url == page_of("chart", episode)
     assert not BreakGlass.objects.exists()
+
+
+def test_who_sees_the_minimum_of_a_chart_opens_the_whole_of_it_from_there(house: House) -> None:
+    """Front desk and nurse in a small clinic: the chart is theirs to look up, and the whole of it in an emergency only."""
+    both = make_user("both", ("intake", house.program), ("nurse", house.program))
+    client, asking, chart = client_of(both), page_of("break_glass", house.other), page_of("chart", house.other)
+    page = client.get(chart).content.decode()
+    assert f'href="{asking}"' in page and "Care team" not in words(page)
+    client.post(asking, {"category": "medical", "reason": REASON})
+    page = client.get(chart).content.decode()
+    assert f'href="{asking}"' not in page and "Care team" in words(page)
 
 
 def test_nobody_gets_in_elsewhere_or_where_they_are_kept_out(house: House) -> None:

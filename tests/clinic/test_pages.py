@@ -99,7 +99,7 @@ TODAY = timezone.localdate()
     ("what", "role", "page", "waits"),
     [
         ("Begin the intake", "intake", "intake", ""),
-        ("Begin the intake", "peer", "", "intake staff or a clinician"),
+        ("Begin the intake", "peer", "", "intake staff or a clinician of the care team"),
         ("Finish the intake", "counsellor", "intake", ""),
         ("Write the plan", "intake", "", "a clinician of the care team"),
         ("Write the plan", "peer", "", "a clinician of the care team"),
