@@ -210,6 +210,7 @@ def test_from_the_search_to_a_chart_that_was_not_theirs_to_open(house: House) ->
         assert f"You opened this chart in an emergency. It stays open to you until {until:%H:%M}" in page, name
     line = words(nurse.get("/caseload/").content.decode())
     assert f"Othercanary 3 Feb 1990 (36 y) {house.other.patient.record_number} Opened in an emergency, until {until:%H:%M}" in line
+    assert "Not shown" not in line  # the whole line, as the care team sees it
     assert "You opened this chart" not in nurse.get(page_of("chart", house.mine)).content.decode()
 
 
