@@ -8,6 +8,8 @@ class ClinicConfig(AppConfig):
     verbose_name = "Clinic"
 
     def ready(self) -> None:
-        from clinic import checks, words  # noqa: F401
+        from clinic import account_audit, checks, words  # noqa: F401
+
+        account_audit.connect()
 
         words.speak()

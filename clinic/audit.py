@@ -18,17 +18,19 @@ if TYPE_CHECKING:
     from clinic.models import AccessEvent, Patient, User
 
 log = logging.getLogger("steady.audit")
+# Answers that undo nothing though they are no success: what did not collide, or could be read, is kept, and the page was read.
+KEPT = frozenset({409, 422})
 
 
 class AuditFailed(Exception):
     """An access could not be recorded, so what it would have shown is withheld."""
 
 
-def record(user: "User", *, action: str, view: str, patients: Iterable[int] = (), reason: str = "") -> "AccessEvent":
+def record(user: "User | None", *, action: str, view: str, patients: Iterable[int] = (), reason: str = "") -> "AccessEvent":
     """Write one access event inside the current transaction; the database sets its time. Raises AuditFailed, which withholds the page."""
     from clinic.models import AccessEvent
 
-    roles = sorted({role for _, role in user.program_roles()})
+    roles = _roles(user)
     try:
         return AccessEvent.objects.create(
             at=timezone.now(), user=user, roles=roles, action=action, view=view, patients=list(patients), reason=reason[:300]
@@ -39,6 +41,7 @@ def record(user: "User", *, action: str, view: str, patients: Iterable[int] = ()
 
 def read(request: HttpRequest, *patients: "Patient", reason: str = "") -> None:
     """This page shows these patients' records to the person logged in."""
+    request.audited = True  # type: ignore[attr-defined]
     record(
         request.user,  # type: ignore[arg-type]
         action=getattr(request, "action", ""),
@@ -48,32 +51,62 @@ def read(request: HttpRequest, *patients: "Patient", reason: str = "") -> None:
     )
 
 
-def record_denial(request: HttpRequest, response: HttpResponse) -> None:
-    """A refusal or a row out of reach, after the request's own transaction has been rolled back."""
-    from clinic.models import AccessEvent
-    from clinic.transaction import acting
+def insist(request: HttpRequest, response: HttpResponse) -> None:
+    """Nothing about a person leaves without a record of it: raises AuditFailed for a page that has recorded none.
 
+    A page about one person has their episode in its address. A redirect shows nothing, and a refusal is recorded afterwards.
+    """
+    shows = response.status_code < 300 or response.status_code in KEPT
+    about_somebody = request.resolver_match is not None and "episode_id" in request.resolver_match.kwargs
+    if shows and about_somebody and not getattr(request, "audited", False):
+        raise AuditFailed(f"The page {request.resolver_match.view_name} has recorded no access.")  # type: ignore[union-attr]
+
+
+def note(request: HttpRequest, action: str, reason: str) -> None:
+    """A refusal that is no answer of its own, as a wrong password: recorded when the request is over."""
+    noted = vars(request).setdefault("denials_noted", [])
+    if (action, reason) not in noted:
+        noted.append((action, reason))
+
+
+def record_denials(request: HttpRequest, response: HttpResponse) -> None:
+    """What was refused, after the request's own transaction has ended or was rolled back: what was noted, or a row out of reach."""
     match = request.resolver_match
     if match is None:
         return
+    for action, reason in getattr(request, "denials_noted", ()):
+        _record_denial(request, action, [], reason)
+    if response.status_code in (403, 404):
+        reason = f"{response.status_code} {_target(match.kwargs)}"
+        _record_denial(request, getattr(request, "action", ""), _patients(match.kwargs), reason)
+
+
+def _record_denial(request: HttpRequest, action: str, patients: list[int], reason: str) -> None:
+    from clinic.models import AccessEvent
+    from clinic.transaction import acting
+
     user: Any = request.user if request.user.is_authenticated else None
-    action = getattr(request, "action", "")
     try:
         with acting(user, action):
             denial = AccessEvent(
                 at=timezone.now(),
                 user=user,
-                roles=sorted({role for _, role in user.program_roles()}) if user else [],
+                roles=_roles(user),
                 action=action,
-                view=(match.view_name or "")[:80],
-                patients=_patients(match.kwargs),
+                view=((request.resolver_match and request.resolver_match.view_name) or "")[:80],
+                patients=patients,
                 outcome=AccessEvent.Outcome.DENIED,
-                reason=f"{response.status_code} {_target(match.kwargs)}"[:300],
+                reason=reason[:300],
             )
             # In this way nothing is read back: what nobody did, nobody may read.
             AccessEvent.objects.bulk_create([denial], ignore_conflicts=True)
     except (DatabaseError, InterfaceError):
         log.exception("a denial could not be recorded")
+
+
+def _roles(user: "User | None") -> list[str]:
+    """Which roles the person holds at this moment."""
+    return sorted({role for _, role in user.program_roles()}) if user else []
 
 
 def _patients(kwargs: dict) -> list[int]:

@@ -12,10 +12,6 @@ from clinic import audit
 
 P = ParamSpec("P")
 R = TypeVar("R")
-# A refusal undoes what the request wrote. 409 and 422 are no refusals: what did not collide, or could be read, is kept,
-# and the page that shows the rest was read.
-KEPT = frozenset({409, 422})
-
 SET_ACTOR = (
     "SELECT set_config('steady.user_id', %s, true), set_config('steady.action', %s, true), set_config('steady.reason', %s, true)"
 )
@@ -62,10 +58,11 @@ class TransactionMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with transaction.atomic():
             response = self.get_response(request)
-            if response.status_code >= 400 and response.status_code not in KEPT:
+            audit.insist(request, response)
+            # A refusal undoes what the request wrote.
+            if response.status_code >= 400 and response.status_code not in audit.KEPT:
                 transaction.set_rollback(True)
-        if response.status_code in (403, 404):
-            audit.record_denial(request, response)
+        audit.record_denials(request, response)
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: tuple, kwargs: dict) -> None:
