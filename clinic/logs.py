@@ -5,6 +5,7 @@ In production a line is one JSON object, each request has one, and no exception'
 
 import json
 import logging
+import re
 import time
 import traceback
 import uuid
@@ -20,6 +21,8 @@ from django.http import HttpRequest, HttpResponse
 log = logging.getLogger("steady.request")
 # What every line says that is written while a request is being answered.
 _context: ContextVar[dict[str, Any]] = ContextVar("request", default={})  # noqa: B039 never changed in place
+# Django quotes where a form came from; an address names a record, its host does not.
+ADDRESS = re.compile(r"(https?://[^/\s]*)/\S*")
 # Attributes of a record that become fields of its line.
 FIELDS = ("status", "milliseconds")
 
@@ -107,7 +110,7 @@ class WithoutValues(logging.Filter):
         request = getattr(record, "request", None)  # Django names the address in what it says about a request
         if isinstance(value, str) and isinstance(request, HttpRequest) and value in (request.path, request.get_full_path()):
             return view_of(request) or "a page that is not there"
-        return value
+        return ADDRESS.sub(r"\1", value) if isinstance(value, str) else value
 
 
 def said(error: BaseException, words: bool = True) -> str:

@@ -187,6 +187,16 @@ def test_exceptions_keep_their_words_to_themselves_in_production(written: Any) -
     ]  # fmt: skip
 
 
+def test_where_a_form_came_from_is_its_host(house: House, written: Any) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(house.staff["nurse"])
+    page = f"https://elsewhere.example.org{page_of('chart', house.mine)}?q=Minecanary"
+    assert client.post(page_of("demographics", house.mine), {}, secure=True, headers={"referer": page}).status_code == 403
+    refused = json.loads(written().splitlines()[0])
+    assert refused["message"].endswith("https://elsewhere.example.org does not match any trusted origins.): demographics")
+    assert str(house.mine.public_id) not in written() and "Minecanary" not in written()
+
+
 def test_a_line_is_a_line(written: Any) -> None:
     logging.getLogger("tests.production").error("one\n%s", "two\r\u2028three")
     assert written().count("\n") == 1 and json.loads(written())["message"] == "one\ntwo\r\u2028three"
