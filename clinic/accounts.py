@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.http import HttpRequest
 
+from clinic import lock
 from clinic.encryption import encryption
 
 # Everybody whose user name ends like this was made by `load_demo`; its password is public.
@@ -47,6 +48,10 @@ class AccountAdapter(DefaultAccountAdapter):
         if user.username.endswith(DEMO_SUFFIX) and not settings.DEMO:
             return self.respond_user_inactive(request, user)
         return super().pre_login(request, user, **kwargs)
+
+    def login(self, request: HttpRequest, user: Any) -> None:
+        super().login(request, user)
+        lock.enter(request.session)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """One account is one counter: however its name is spelled (İ, ſ, an address), and whatever port a Host header makes up."""

@@ -55,9 +55,12 @@ def came_from(request: HttpRequest) -> str:
     return urlunsplit(("", "", page.path, page.query, "")) if page.netloc == request.get_host() else request.get_full_path()
 
 
-def log_in_address(request: HttpRequest) -> str:
-    """The log-in for somebody who was logged out in the middle of a form: it says so, and leads back to the page of the form."""
+def log_in_address(request: HttpRequest, *, ended: bool = False) -> str:
+    """The log-in for somebody who was logged out in mid-work: it says why and what was not saved, and leads back to the page."""
     log_in = reverse("account_login")
     if request.path in (log_in, reverse("account_logout"), reverse("admin:logout")) or came_from(request).startswith(log_in):
         return log_in
-    return f"{log_in}?{urlencode({'next': came_from(request), 'unsaved': 1})}"
+    sent = request.method not in ("GET", "HEAD")
+    reasons = {"unsaved": int(sent), "ended": int(ended)}
+    following = {"next": came_from(request) if sent else request.get_full_path()}
+    return f"{log_in}?{urlencode(following | {name: 1 for name, holds in reasons.items() if holds})}"

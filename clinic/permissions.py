@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from clinic import door
+from clinic import door, lock
 from clinic.access_table import CLINICIANS, EMERGENCY, OWN_ACCOUNT, ROLES, STEP_UP, TABLE
 
 if TYPE_CHECKING:
@@ -263,7 +263,11 @@ class AccessMiddleware:
 
         if request.method == "GET":
             return suspend_request(request, reverse("account_reauthenticate"))
-        raise Refused("Please confirm it is you, then try again: signing and exporting ask for this every 5 minutes.")
+        if lock.by_script(request):
+            raise Refused("Please confirm it is you, then try again: signing and exporting ask for this every 5 minutes.")
+        from clinic.views.unlock import ask
+
+        return ask(request)
 
 
 def _is_public(request: HttpRequest) -> bool:

@@ -9,6 +9,7 @@
 | STEADY_TRUSTED_ORIGINS | comma-separated https origins, when a proxy changes the host |
 | STEADY_DEMO | 1 = demo data and demo log-ins; refused in production |
 | STEADY_REQUIRE_SECOND_FACTOR | 1 or 0; default 1, and 0 in the demo |
+| STEADY_LOCK_MINUTES | minutes without a touch until a session locks, 1 to 60, default 15 |
 | STEADY_TIME_ZONE | the clinic's time zone, default America/New_York |
 | STEADY_EMAIL_URL | where password-reset mail goes, e.g. smtp://user:pass@host:587; required in production |
 | STEADY_AUDIT_KEY | the file of the key that seals the record; for seal_audit alone, never in the web server's environment |
@@ -44,6 +45,14 @@ def _flag(name: str, default: bool) -> bool:
     if value not in {"0", "1", "true", "false", "yes", "no"}:
         raise ImproperlyConfigured(f"{name} is {value!r}; write 1 or 0.")
     return value in {"1", "true", "yes"}
+
+
+def _minutes(name: str, default: int, most: int) -> int:
+    """A whole number of minutes from 1 to `most`; anything else is refused by name."""
+    value = env.str(name, default=str(default)).strip()
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= most):
+        raise ImproperlyConfigured(f"{name} is {value!r}; write a number of minutes from 1 to {most}.")
+    return int(value)
 
 
 def _secret_key() -> str:
@@ -169,6 +178,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "clinic.lock.LockMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -246,7 +256,10 @@ MFA_FORMS: dict[str, str] = {}
 
 # In the session's row: the default writes them into a cookie that anybody at the machine can read.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-SESSION_COOKIE_AGE = 12 * 3600
+# Hours from the log-in, whatever is done meanwhile; minutes without a touch (clinic/lock.py).
+SESSION_HOURS = 12
+LOCK_MINUTES = _minutes("STEADY_LOCK_MINUTES", default=15, most=60)
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_NAME = "steady_session"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

@@ -11,7 +11,7 @@ from django.urls import include, path, re_path, reverse_lazy
 from clinic import health
 from clinic.access_table import OWN_ACCOUNT
 from clinic.permissions import requires
-from clinic.views import break_glass, care_team, caseload, first_visit, patients, restrictions, second_factor, trail
+from clinic.views import break_glass, care_team, caseload, first_visit, patients, restrictions, second_factor, trail, unlock
 
 # Before anything reads admin.site.urls: the admin logs in at the same door as everybody else.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -21,6 +21,9 @@ handler500 = "clinic.views.errors.server_error"
 accounts = [
     path("login/", account.login, name="account_login"),
     path("logout/", own(account.logout), name="account_logout"),
+    path("unlock/", unlock.unlock, name="unlock"),
+    path("lock/", unlock.lock_now, name="lock"),
+    path("touched/", unlock.touched, name="touched"),
     path("reauthenticate/", own(account.reauthenticate), name="account_reauthenticate"),
     path("password/change/", own(account.password_change), name="account_change_password"),
     path("password/reset/", account.password_reset, name="account_reset_password"),

@@ -19,6 +19,7 @@ def steady(request: HttpRequest) -> dict:
         "demo": settings.DEMO,
         "second_factor_required": settings.REQUIRE_SECOND_FACTOR,
         "confirming": confirming(request) if asks else None,
+        "lock_seconds": settings.LOCK_MINUTES * 60,
         "can_open_caseload": may(user, "chart.view"),
         "can_register": may(user, "patient.register"),
         "can_search": may(user, "patient.search"),

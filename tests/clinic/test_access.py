@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 
+from clinic import lock
 from clinic.access_table import OWN_ACCOUNT, ROLES, STEP_UP
 from clinic.checks import patterns
 from clinic.models import AccessEvent, User
@@ -38,6 +39,7 @@ def logged_in(user: User) -> Client:
     session = client.session
     session["account_authentication_methods_user"] = str(user.pk)
     session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+    lock.enter(session)
     session.save()
     return client
 

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 import clinic
-from clinic import actions
+from clinic import actions, lock
 from clinic.models import CareTeamMember, Episode, Patient, Program, User
 from clinic.row_security import alike
 from clinic.transaction import acting
@@ -39,6 +39,9 @@ def house(db: None) -> House:
 def client_of(user: User) -> Client:
     client = Client()
     client.force_login(user)
+    session = client.session
+    lock.enter(session)
+    session.save()
     return client
 
 

@@ -133,6 +133,10 @@
       if (s.going) { s.gone = true; return form.requestSubmit(s.going.button || undefined); } // the page that comes lists what needs a look
       return show(form, "failed", ["Saved, except: "].concat(links(form, ".st-problem")));
     }
+    if (xhr.status === 423) { // lock.js asks for the password, then this is sent again
+      stay(form);
+      return show(form, "failed", ["Not saved yet: this page is locked. Once it is unlocked this is saved by itself."]);
+    }
     if (expired(xhr) || xhr.status === 401) {
       loggedOut(form);
       return renew(form, RETRY);
@@ -171,7 +175,7 @@
   /* After a log-in in another tab the form's token is old. Take the new one from this page, if it is the same person's. */
   function renew(form, wait) {
     setTimeout(function () {
-      fetch(location.href, { credentials: "same-origin" }).then(function (answer) {
+      fetch(location.href, { credentials: "same-origin", headers: { "X-Requested-With": "saving" } }).then(function (answer) {
         if (expired({ responseURL: answer.url })) return loggedOut(form);
         return answer.ok ? answer.text() : null;
       }).then(function (html) {
@@ -227,6 +231,9 @@
   window.addEventListener("beforeunload", function (event) {
     if (forms().some(unsaved)) event.preventDefault();
   });
+  document.addEventListener("steady:unlocked", function () {
+    forms().forEach(function (form) { later(form, 0); });
+  });
   window.addEventListener("online", function () {
     forms().forEach(function (form) { later(form, 0); });
   });
@@ -275,6 +282,7 @@
     if (expired(xhr) || xhr.status === 401) {
       return notice(["Not saved: you are logged out. What you typed is still here. ", { href: login(), text: "Log in in a new tab" }, ", come back and try again."]);
     }
+    if (xhr.status === 423) return notice(["Not saved: the page was locked. What you typed is still here; try again."]);
     if (xhr.status === 403) return notice(["Not saved: this was refused. Reload the page to see what you may do here."]);
     notice(["Not saved: the server does not answer right now. What you typed is still here; try again in a moment."]);
   });
