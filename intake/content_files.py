@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from clinic.cleaning import Unclean, load_yaml
 
 if TYPE_CHECKING:
     from intake.questionnaire import Questionnaire
@@ -23,8 +23,11 @@ class ContentError(ValueError):
 
 @cache
 def read(file: str, folder: Path = CONTENT) -> Mapping[str, Any]:
-    """One YAML file of a content folder, read once a process. Raises ContentError when its header lacks a key."""
-    data = yaml.safe_load((folder / file).read_text(encoding="utf-8"))
+    """One YAML file of a content folder, read once a process. Raises ContentError when it is not clean or its header lacks a key."""
+    try:
+        data = load_yaml((folder / file).read_bytes())
+    except Unclean as problem:
+        raise ContentError(f"{file}: {problem}") from None
     missing = [key for key in HEADER if key not in data]
     if missing:
         raise ContentError(f"{file}: the header lacks {', '.join(missing)}")

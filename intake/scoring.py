@@ -6,7 +6,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intake import content_files
@@ -93,9 +92,7 @@ def score_definitions() -> Mapping[str, ScoreDefinition]:
 
 def _load(code: str) -> ScoreDefinition:
     where = f"scores/{code}.yaml"
-    data = yaml.safe_load((CONTENT / where).read_text(encoding="utf-8"))
-    if missing := [key for key in HEADER if key not in data]:
-        raise ContentError(f"{where}: the header lacks {', '.join(missing)}")
+    data = content_files.read(where)
     body = {key: value for key, value in data.items() if key not in HEADER or key == "source"}
     try:
         definition = ScoreDefinition.model_validate(body)

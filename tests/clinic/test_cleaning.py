@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clinic.cleaning import CONTROLS, MAX_DEPTH, MAX_INTEGER, MAX_NODES, Unclean, clean_text, load_json
+from clinic.cleaning import CONTROLS, MAX_DEPTH, MAX_INTEGER, MAX_NODES, REFUSED, Unclean, clean_text, entry, load_json, load_yaml
 from clinic.forms import FirstVisitForm, PatientForm, RegistrationForm, SearchForm
 from clinic.models import Patient
 from tests.clinic.test_pages import REGISTRATION, client_of
@@ -54,9 +54,10 @@ def test_length_is_measured_in_the_form_that_is_stored() -> None:
         clean_text("\u0958" * 5, max_length=9)
 
 
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\u202d\u202e")).map(clean_text)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.text(st.characters(exclude_categories=["Cs", "Cc"])),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs", "Cc"])), inner),
+    st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
 )
 
 
@@ -128,3 +129,54 @@ def test_a_name_is_stored_in_one_form_and_never_too_long_for_its_column(house: H
     assert long.status_code == 422
     assert client.post("/patients/register/", form | {"legal_first_name": "Rene\u0301e"}).status_code == 302
     assert Patient.objects.get(legal_last_name="Rivera").legal_first_name == "Renée"
+
+
+# Content files, and what a request says in one word
+
+
+def test_a_json_text_comes_in_its_one_form() -> None:
+    assert load_json('{"e\\u0301": ["a\\r\\nb", {"x": "\\u0958"}]}') == {"é": ["a\nb", {"x": "\u0915\u093c"}]}
+    with pytest.raises(Unclean, match="stands twice"):
+        load_json('{"e\\u0301": 1, "\\u00e9": 2}')
+
+
+@pytest.mark.parametrize("text", ["\x85", "\x9b31m", "10 \u202egm", "\u202d"])
+def test_what_a_reader_would_see_otherwise_than_it_is_stored_is_refused(text: str) -> None:
+    with pytest.raises(Unclean, match="cannot be stored"):
+        clean_text(text)
+
+
+BOMB = "\n".join(f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in zip("abcdefgh", "bcdefghi", strict=True))
+REFUSED_YAML = [
+    ("a: 1\nb: 2\na: 3", "The key a stands twice"),
+    ("x: {deep: 1, deep: 1}", "The key deep stands twice, in line 1"),
+    ("a: .nan", "nan is not a number"),
+    ("a: -.inf", "-inf is not a number"),
+    ("a: \x01", "not YAML"),
+    ('a: "\\x01"', "cannot be stored"),
+    ('"a\\0": 1', "cannot be stored"),
+    ("a: !!python/object/apply:os.system [x]", "could not determine a constructor"),
+    ("[" * 100_000, "levels deep"),
+    ("- " * 5000, "not YAML"),
+    (f"a: &a [x]\n{BOMB}", "more than 20000 values"),
+    (b"a: \xff", "not UTF-8"),
+    ("a: [", "not YAML"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), REFUSED_YAML, ids=range(len(REFUSED_YAML)))
+def test_a_content_file_that_is_refused(text: str | bytes, sentence: str) -> None:
+    with pytest.raises(Unclean, match=sentence):
+        load_yaml(text)
+
+
+def test_a_content_file_may_share_a_part_and_change_it() -> None:
+    assert load_yaml("a: &all {x: 1, y: e\u0301}\nb: {<<: *all, x: 2}") == {"a": {"x": 1, "y": "é"}, "b": {"x": 2, "y": "é"}}
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [({}, ""), ({"next": ""}, ""), ({"next": "e\u0301"}, "é"), ({"next": "a\0"}, REFUSED), ({"next": "x" * 501}, REFUSED), ({"next": ["x"]}, "")],
+)
+def test_one_word_of_a_request(sent: dict[str, Any], said: str) -> None:
+    assert entry(sent, "next") == said
