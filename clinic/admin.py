@@ -11,6 +11,7 @@ from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -19,7 +20,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
-from clinic.forms import clean_as_text, name_open_choice
+from clinic.forms import Careful
 from clinic.models import Membership, Program, User
 from clinic.permissions import may, recently_confirmed
 
@@ -28,26 +29,22 @@ admin.site.index_title = "Configuration"
 # What a person may do follows from memberships alone; authenticators and addresses are their owner's, on the account pages.
 admin.site.unregister([Group, Authenticator, EmailAddress])
 
+MOST_ROLES = 50  # of one person
+
 
 def confirmation(following: str) -> str:
     """The address that asks to confirm who it is, and leads on to `following`."""
     return f"{reverse('account_reauthenticate')}?{urlencode({'next': following})}"
 
 
-class PlainFields(admin.options.BaseModelAdmin):
-    """Text is cleaned the one way, and an open choice says so."""
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if field is not None:
-            clean_as_text(field)
-            name_open_choice(field)
-        return field
+class CarefulForm(Careful, forms.ModelForm):
+    """What every page of the admin asks with; `manage.py check` names one that asks otherwise."""
 
 
-class Guarded(PlainFields, admin.ModelAdmin):
+class Guarded(admin.ModelAdmin):
     """A page of the admin that asks the access table, not Django's permissions: `view_action` to look, `edit_action` to change."""
 
+    form: type[forms.ModelForm] = CarefulForm
     view_action: str = ""
     edit_action: str = ""
 
@@ -112,9 +109,14 @@ class StepUp(Guarded):
         return super().save_form(request, form, change)
 
 
-class MembershipInline(PlainFields, admin.StackedInline):
+class MembershipInline(admin.StackedInline):
     model = Membership
+    form = CarefulForm
     extra = 0
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Django makes a thousand forms when a page says that it has sent as many."""
+        return super().get_formset(request, obj, **{"absolute_max": MOST_ROLES, "max_num": MOST_ROLES} | kwargs)
 
     def _held(self, request: HttpRequest, obj: Any) -> bool:
         own = obj is not None and obj.pk == request.user.pk
@@ -129,11 +131,24 @@ class MembershipInline(PlainFields, admin.StackedInline):
     has_change_permission = has_delete_permission = has_add_permission
 
 
+class StaffForm(Careful, UserChangeForm):
+    pass
+
+
+class NewStaffForm(Careful, AdminUserCreationForm):
+    pass
+
+
+class StaffPasswordForm(Careful, AdminPasswordChangeForm):
+    pass
+
+
 @admin.register(User)
 class StaffAdmin(StepUp, UserAdmin):
     """Staff. Nobody grants a role to themselves: one's own roles are read-only here."""
 
     view_action, edit_action = "user.view", "user.edit"
+    form, add_form, change_password_form = StaffForm, NewStaffForm, StaffPasswordForm
     list_display = ("username", "first_name", "last_name", "discipline", "is_active")
     list_filter = ("discipline", "is_active", "memberships__program")
     filter_horizontal = ()
@@ -156,7 +171,7 @@ class StaffAdmin(StepUp, UserAdmin):
         return redirect(confirmation(request.get_full_path()))
 
 
-class ProgramForm(forms.ModelForm):
+class ProgramForm(CarefulForm):
     """On duty can be whoever has a role in the program; a new program gets its people first."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -8,6 +8,7 @@ from django.db import connections
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from clinic.permissions import PUBLIC_VIEWS, declared_action
+from clinic.ways_in import careless_forms, careless_reads
 
 
 def patterns(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -30,6 +31,30 @@ def every_view_declares_its_action(app_configs: Any, **kwargs: Any) -> list[Chec
         )
         for path, pattern in patterns()
         if pattern.name not in PUBLIC_VIEWS and declared_action(pattern.callback) is None
+    ]
+
+
+@register(Tags.security)
+def every_form_cleans(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    return [
+        Error(
+            f"{form} takes what is sent as it is.",
+            hint="Derive the form from clinic.forms.Careful; read JSON and files with clinic.cleaning.load_json.",
+            id="clinic.E002",
+        )
+        for form in careless_forms()
+    ]
+
+
+@register(Tags.security)
+def every_request_is_read_through_the_cleaning(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    return [
+        Error(
+            f"{place}.",
+            hint="Give request.POST to a form, or read one mark with clinic.cleaning.entry; choose columns from an enum.",
+            id="clinic.E003",
+        )
+        for place in careless_reads()
     ]
 
 

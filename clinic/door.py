@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import parse_header_parameters
+
+from clinic.cleaning import entry
 
 UTF_8 = "utf-8"
 NOT_READ = b"This request could not be read: Steady reads text as UTF-8 only. Nothing was saved.\n"
@@ -51,8 +53,16 @@ class NoStoreMiddleware:
 
 def came_from(request: HttpRequest) -> str:
     """The page of this site that a form was sent from; the browser says it (Referrer-Policy: same-origin). Else the address it went to."""
-    page = urlsplit(request.headers.get("Referer", ""))
+    page = _split(entry(request.headers, "Referer"))
     return urlunsplit(("", "", page.path, page.query, "")) if page.netloc == request.get_host() else request.get_full_path()
+
+
+def _split(address: str) -> SplitResult:
+    """The parts of an address; none of one that cannot be read, as http://[::1 cannot."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def log_in_address(request: HttpRequest, *, ended: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from functools import partial
 from typing import Any
 
 from crispy_forms.helper import FormHelper
@@ -18,6 +19,7 @@ from clinic.models.access import SHORTEST_REASON
 from clinic.permissions import grant
 
 OLDEST = 120  # years
+LONGEST = 2000  # characters of a text that sets no limit of its own
 
 
 def _lay_out(form: Any, *fields: Any) -> None:
@@ -32,18 +34,22 @@ def _lay_out(form: Any, *fields: Any) -> None:
 
 
 def clean_as_text(field: forms.Field) -> None:
-    """Let a text field clean what it is given before it measures it: normal form can be longer. Passwords are taken as they are typed."""
-    if not isinstance(field, forms.CharField) or isinstance(field.widget, forms.PasswordInput):
+    """Let a text field clean what it is given before it measures it: normal form can be longer. Passwords are taken as they are typed.
+
+    A field without a limit of its own takes LONGEST characters.
+    """
+    if not isinstance(field, forms.CharField) or isinstance(field.widget, forms.PasswordInput) or hasattr(field, "stock_to_python"):
         return
-    stock = field.to_python
+    field.stock_to_python = field.to_python  # type: ignore[attr-defined]
+    field.to_python = partial(_cleaned, field)  # type: ignore[method-assign]
 
-    def to_python(value: Any) -> str | None:
-        try:
-            return stock(clean_text(value) if isinstance(value, str) else value)
-        except Unclean as problem:
-            raise ValidationError(str(problem)) from None
 
-    field.to_python = to_python  # type: ignore[method-assign]
+def _cleaned(field: forms.CharField, value: Any) -> Any:
+    limit = LONGEST if field.max_length is None else None  # a limit of its own is the field's to say
+    try:
+        return field.stock_to_python(clean_text(value, max_length=limit) if isinstance(value, str) else value)  # type: ignore[attr-defined]
+    except Unclean as problem:
+        raise ValidationError(str(problem)) from None
 
 
 def name_open_choice(field: forms.Field) -> None:
@@ -56,13 +62,20 @@ def name_open_choice(field: forms.Field) -> None:
 
 
 class Careful(forms.BaseForm):
-    """Every text cleaned the one way (clinic/cleaning.py); an open choice says so. Other words: clinic/words.po."""
+    """Every text cleaned the one way (clinic/cleaning.py); an open choice says so. Other words: clinic/words.po.
+
+    A form that is not one fails `manage.py check` by name.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            clean_as_text(field)
             name_open_choice(field)
+
+    def full_clean(self) -> None:
+        for field in self.fields.values():  # now, because some forms add fields while they are made
+            clean_as_text(field)
+        super().full_clean()
 
 
 def _columns(*names: str) -> Row:

@@ -26,6 +26,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from clinic.cleaning import Unclean, clean_text
 from clinic.database import EXAMPLE, home
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -37,6 +38,18 @@ if STEADY_ENV not in ENVIRONMENTS:
     raise ImproperlyConfigured(f"STEADY_ENV is {STEADY_ENV!r}; it must be one of {', '.join(ENVIRONMENTS)}.")
 PRODUCTION = STEADY_ENV == "production"
 DEBUG = False
+
+
+def _refuse_unclean() -> None:
+    """Every variable of ours is text: what cannot be stored or sent is refused by name, its value unsaid."""
+    for name in sorted(name for name in os.environ if name.startswith(("STEADY_", "DATABASE_"))):
+        try:
+            clean_text(os.environ[name])
+        except Unclean as problem:
+            raise ImproperlyConfigured(f"{name}: {problem}") from None
+
+
+_refuse_unclean()
 
 
 def _flag(name: str, default: bool) -> bool:
@@ -174,6 +187,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "clinic.door.NoStoreMiddleware",
     "clinic.health.DatabaseFaultMiddleware",
+    "clinic.plain.PlainMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -252,7 +266,21 @@ MFA_ADAPTER = "clinic.accounts.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Steady"
 MFA_ALLOW_UNVERIFIED_EMAIL = True
-MFA_FORMS: dict[str, str] = {}
+ACCOUNT_FORMS = {
+    "login": "clinic.account_forms.LogIn",
+    "change_password": "clinic.account_forms.ChangePassword",
+    "reset_password": "clinic.account_forms.ResetPassword",
+    "reset_password_from_key": "clinic.account_forms.ResetPasswordFromKey",
+    "user_token": "clinic.account_forms.UserToken",
+    "reauthenticate": "clinic.account_forms.Reauthenticate",
+}
+MFA_FORMS = {
+    "authenticate": "clinic.account_forms.SecondFactor",
+    "reauthenticate": "clinic.account_forms.SecondFactorAgain",
+    "generate_recovery_codes": "clinic.account_forms.GenerateRecoveryCodes",
+    "activate_totp": "clinic.account_forms.ActivateTOTP",
+    "deactivate_totp": "clinic.account_forms.DeactivateTOTP",
+}
 
 # In the session's row: the default writes them into a cookie that anybody at the machine can read.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"

@@ -9,7 +9,8 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from clinic.admin import Guarded
+from clinic.admin import CarefulForm, Guarded
+from clinic.cleaning import entry
 from intake.content_files import read
 from intake.facts.names import CLASSES
 from intake.flags import flags
@@ -38,7 +39,7 @@ class InstrumentAdmin(Guarded):
         obj.save(update_fields=Instrument.MUTABLE_COLUMNS)
 
 
-class MedicineForm(forms.ModelForm):
+class MedicineForm(CarefulForm):
     classes = forms.MultipleChoiceField(
         choices=[(tag, read("facts.yaml")["classes"][tag]) for tag in CLASSES], required=False, widget=forms.CheckboxSelectMultiple,
         help_text="Every medicine that carries this name is counted in these classes, whether somebody ticks them or not.",
@@ -76,7 +77,7 @@ class Switch:
     kept_on: str
 
 
-class SwitchForm(forms.ModelForm):
+class SwitchForm(CarefulForm):
     """One row of settings: what is switched, on or off, and why."""
 
     rule_id = forms.ChoiceField()
@@ -122,7 +123,7 @@ class SwitchAdmin(Guarded):
         return super().get_form(request, obj, change=change, form=bound, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"rule_id": request.GET.get("rule_id", ""), "enabled": request.GET.get("enabled") != "0"}
+        return {"rule_id": entry(request.GET, "rule_id"), "enabled": entry(request.GET, "enabled") != "0"}
 
     def save_model(self, request: HttpRequest, obj: RuleSetting, form: Any, change: bool) -> None:
         obj.by, obj.at = request.user, timezone.now()  # type: ignore[assignment]

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.template.loader import render_to_string
 
+from clinic.forms import Careful
 from intake.answers import Answer, AnswerProblem, Key, State, in_lines, parse_answer, posted_value
 from intake.branching import Evaluation
 from intake.questionnaire import Item
@@ -98,7 +99,7 @@ class Rows(LayoutObject):
         return render_to_string("intake/rows.html", {"group": self.group, "cards": cards, "oob": oob})
 
 
-class SectionForm(forms.Form):
+class SectionForm(Careful, forms.Form):
     """The questions of one section that apply now, in order, with what is stored.
 
     `stored` are the answers of the draft, `versions` the state of each row the page shows, `notes` a sentence under some
@@ -278,7 +279,7 @@ def _options(item: Item) -> list[dict[str, Any]]:
     ]
 
 
-class EvaluationForm(forms.Form):
+class EvaluationForm(Careful, forms.Form):
     """What the emergency evaluation after a high suicide risk found."""
 
     evaluation = forms.CharField(
@@ -287,7 +288,7 @@ class EvaluationForm(forms.Form):
     )  # fmt: skip
 
 
-class AcknowledgeForm(forms.Form):
+class AcknowledgeForm(Careful, forms.Form):
     """What was done about a flag."""
 
     action_taken = forms.CharField(

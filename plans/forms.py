@@ -6,37 +6,23 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 
-from clinic.cleaning import Unclean, clean_text
-from clinic.forms import DateInput
+from clinic.forms import Careful, DateInput
 from clinic.models import Episode, User
 from plans.components import load_components
 from plans.models import Component, Goal, Intervention, Objective, Plan, Problem, staff_of
 
 LONG = {"rows": 3}
-LONGEST = 2000  # characters of a text that sets no limit of its own
+TOO_LONG = "The text is %(show_value)d characters long; %(limit_value)d are possible."
 
 
-class _Clean(forms.BaseForm):
-    """Every text in one normal form and of a sensible length; what is missing or too long is said without blame.
-
-    `version` is the state of the row the page had read.
-    """
+class _Clean(Careful):
+    """What is missing or too long is said without blame. `version` is the state of the row the page had read."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.error_messages["required"] = "Not filled in yet."
-            field.error_messages["max_length"] = "The text is %(show_value)d characters long; %(limit_value)d are possible."
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}  # type: ignore[misc]
-        for name, value in list(values.items()):  # a refused value leaves the dictionary
-            if isinstance(value, str):
-                try:
-                    values[name] = clean_text(value, max_length=getattr(self.fields[name], "max_length", None) or LONGEST)
-                except Unclean as problem:
-                    self.add_error(name, str(problem))
-        return values
+            field.error_messages["max_length"] = TOO_LONG
 
     def carry_on_from(self, version: int) -> None:
         """What was typed stays; saving again is then over the state that stands now, which the page shows beside it."""
@@ -155,7 +141,7 @@ class ReasonForm(_Clean, forms.Form):
     version = _version()
 
 
-class SignForm(forms.Form):
+class SignForm(Careful, forms.Form):
     """What was on the signer's screen, and the mark against double clicks."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from clinic import actions
+from clinic.cleaning import entry
 from clinic.forms import CareTeamForm
 from clinic.models import CareTeamMember, Episode
 from clinic.permissions import requires
@@ -42,7 +43,7 @@ def _members(episode: Episode) -> dict[str, Any]:
 
 
 def _leaving(request: HttpRequest, episode: Episode) -> CareTeamMember:
-    text = request.POST["leave"]
+    text = entry(request.POST, "leave")
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
     return get_object_or_404(episode.care_team.select_related("user"), pk=number)
 

@@ -7,6 +7,8 @@ from django.http import HttpRequest
 from django.urls import Resolver404, ResolverMatch, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from clinic.cleaning import entry
+
 PAGES = frozenset({"account_reauthenticate", "mfa_reauthenticate"})
 # The url name that asked, what it is in words, and the url name somebody who changes their mind goes back to.
 STEPS: dict[str, tuple[str, str]] = {
@@ -34,7 +36,7 @@ class Confirming(NamedTuple):
 
 def confirming(request: HttpRequest) -> Confirming:
     """From the address that asked for the confirmation; an address elsewhere says nothing and leads nowhere."""
-    following = request.POST.get("next") or request.GET.get("next", "")
+    following = entry(request.POST, "next") or entry(request.GET, "next")
     match = _resolved(following) if url_has_allowed_host_and_scheme(following, None) else None
     if match is None or match.view_name not in STEPS:
         return Confirming("", reverse("admin:index") if match and match.app_name == "admin" else "/")

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.formats import date_format
 
 from clinic import actions, audit
+from clinic.cleaning import entry
 from clinic.forms import PatientForm, RegistrationForm, SearchForm
 from clinic.models import Episode, Patient, User
 from clinic.permissions import reaches, requires
@@ -129,7 +130,7 @@ def demographics(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
 
 def _version(request: HttpRequest) -> int:
     """The state the form was typed over; 0, which is older than every state and so asks to compare, when the mark is lost."""
-    text = request.POST.get("version", "")
+    text = entry(request.POST, "version")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 

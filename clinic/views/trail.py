@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from clinic.cleaning import entry
 from clinic.models import AccessEvent, Change, User
 from clinic.permissions import action_words, requires, role_labels
 from clinic.views.reach import about, open_episode
@@ -49,7 +50,7 @@ def trail(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     accesses = AccessEvent.objects.about(episode.patient)
     changes = Change.objects.filter(patient_id=episode.patient_id).select_related("user").order_by("-at", "-id")
     people = {user.pk: user for user in User.objects.filter(pk__in=_ids(accesses, changes)).order_by("last_name", "first_name")}
-    who = next((user for user in people.values() if str(user.public_id) == request.GET.get("who")), None)
+    who = next((user for user in people.values() if str(user.public_id) == entry(request.GET, "who")), None)
     if who:
         accesses, changes = accesses.filter(user=who), changes.filter(user=who)
     opened = [_access(row, people) for row in accesses.filter(outcome=AccessEvent.Outcome.ALLOWED).by_hour()[:LATEST]]

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from clinic.cleaning import entry
 from clinic.models import Episode, User
 from clinic.permissions import Refused, is_clinician, requires, roles_in
 from clinic.views.reach import about, in_full, open_episode, within
@@ -140,5 +141,5 @@ def record_evaluation(request: HttpRequest, episode_id: uuid.UUID, flag_id: uuid
 
 def _came_from(request: HttpRequest) -> str:
     """The page of this program that led here; empty for any other address."""
-    address = request.POST.get("next") or request.GET.get("next") or ""
+    address = entry(request.POST, "next") or entry(request.GET, "next")
     return address if address.startswith("/") and url_has_allowed_host_and_scheme(address, allowed_hosts=None) else ""

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from clinic.cleaning import entry
 from clinic.models import Episode
 from clinic.permissions import requires
 from clinic.views.reach import about, open_episode, within
@@ -172,7 +173,7 @@ def review(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         "entries": listed,
         "unanswered": unanswered,
         "begun": any(entry.draft for entry in listed),
-        "key": request.POST.get("key") or uuid.uuid4(),
+        "key": entry(request.POST, "key") or uuid.uuid4(),
         "problem": problem,
     }  # fmt: skip
     return render(request, "intake/review.html", context, status=422 if problem else 200)
@@ -181,10 +182,10 @@ def review(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
 def _submit(request: HttpRequest, episode: Episode, unanswered: int) -> str:
     """Submit, or the sentence that says what is missing."""
     try:
-        key = uuid.UUID(request.POST.get("key", ""))
+        key = uuid.UUID(entry(request.POST, "key"))
     except ValueError:
         return "This page has lost its mark against double submits. Reload it and submit again."
-    if unanswered and request.POST.get("seen") != "1" and not actions.was_submitted(episode, key):
+    if unanswered and entry(request.POST, "seen") != "1" and not actions.was_submitted(episode, key):
         return f"Please say that you have seen the {unanswered} unanswered questions, or answer them first."
     try:
         actions.submit(by=request.user, episode=episode, key=key)  # type: ignore[arg-type]

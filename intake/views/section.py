@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from clinic.cleaning import entry
 from clinic.models import Episode, User
 from clinic.permissions import Refused, clinicians_of, is_clinician, requires
 from clinic.views.reach import about, open_episode, within
@@ -84,7 +85,7 @@ class Page:
         )
         form.conflicts = {row["name"]: row for row in self._conflict_words()}
         form.observed = packet()[self.instrument.code].observed
-        form.removing = self.request.GET.get("remove", "")
+        form.removing = entry(self.request.GET, "remove")
         return form
 
     def _notes(self) -> dict[Key, str]:
@@ -110,7 +111,7 @@ class Page:
                 instrument=self.instrument,
                 answers=self._decided(form, answers),
                 versions=form.posted_versions | self._decided_versions(form),
-                basis=self.request.POST.get("basis", ""),
+                basis=entry(self.request.POST, "basis"),
                 asked_again="asked_again" in self.request.POST and bool(self._screened_by()),
             )
         except actions.AlreadySubmitted:
@@ -128,14 +129,14 @@ class Page:
 
     def _decided(self, form: SectionForm, answers: dict[Key, Answer]) -> dict[Key, Answer]:
         """Without the answers of which the person chose to keep the other one."""
-        return {key: answer for key, answer in answers.items() if self.request.POST.get(f"c-{name_of(key)}") != "theirs"}
+        return {key: answer for key, answer in answers.items() if entry(self.request.POST, f"c-{name_of(key)}") != "theirs"}
 
     def _decided_versions(self, form: SectionForm) -> dict[Key, int]:
         """Where the person chose their own answer, the version they have seen and are writing over."""
         chosen = {}
         for name, field in form.questions.items():
-            seen = self.request.POST.get(f"cv-{name}", "")
-            if self.request.POST.get(f"c-{name}") == "mine" and seen.isascii() and seen.isdigit() and len(seen) < 10:
+            seen = entry(self.request.POST, f"cv-{name}")
+            if entry(self.request.POST, f"c-{name}") == "mine" and seen.isascii() and seen.isdigit() and len(seen) < 10:
                 chosen[field.key] = int(seen)
         return chosen
 
@@ -175,7 +176,7 @@ class Page:
 
     def _row(self, button: str) -> tuple[Item | None, str]:
         """The row of a repeating group that a button is about."""
-        group_id, _, instance = self.request.POST.get(button, "").partition("~")
+        group_id, _, instance = entry(self.request.POST, button).partition("~")
         group = self.questionnaire.by_id.get(group_id)
         return (group, instance) if group is not None and group.repeats and instance else (None, "")
 
@@ -218,7 +219,7 @@ class Page:
             messages.success(self.request, "Recorded: you asked these questions yourself.")
             return "#content"
         if "add" in self.request.POST:
-            part = self.form().groups.get(self.request.POST["add"])
+            part = self.form().groups.get(entry(self.request.POST, "add"))
             return f"#{row_id(part.group, part.rows[-1][0])}" if part is not None and part.rows else "#answers"
         return ""
 
@@ -252,7 +253,7 @@ class Page:
         shown = form.shown
         rows = {name.partition("~")[2] for name in shown}
         places = [name for name in _places(fresh.parts) if name.partition("~")[2] in rows | {""}]
-        taken = [name for name in fresh.questions if self.request.POST.get(f"c-{name}") == "theirs" and name in shown]
+        taken = [name for name in fresh.questions if entry(self.request.POST, f"c-{name}") == "theirs" and name in shown]
         frames = [*(name for name in places if (name in fresh.questions) != (name in shown)), *taken]
         came_or_went = [part for link_id, part in fresh.groups.items() if bool(part.rows) != bool(form.groups[link_id].rows)]
         staying = [name for name in fresh.questions if name in shown and name not in taken]
@@ -262,7 +263,7 @@ class Page:
             "slots": [(f"{id_of(form.questions[name].key)}-problem", form.problem(name)) for name in form.questions if name in shown],
             "settled": [name for name in staying if fresh.questions[name].key not in self.conflicts],
         }
-        context["safety_news"] = context["safety_mark"] != self.request.POST.get("safety")
+        context["safety_news"] = context["safety_mark"] != entry(self.request.POST, "safety")
         status = CONFLICT if self.conflicts else UNREADABLE if form.errors else 200
         return HttpResponse(render_to_string("intake/autosaved.html", context, request=self.request), status=status)
 

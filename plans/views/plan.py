@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from clinic.actions import Stale
+from clinic.cleaning import entry
 from clinic.models import Episode, User
 from clinic.permissions import is_clinician, requires
 from clinic.views.reach import about, in_full, open_episode, within
@@ -125,7 +126,7 @@ def plan_start(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
 def _key(request: HttpRequest) -> uuid.UUID | None:
     """The mark against double clicks; None when it was lost on the way."""
     try:
-        return uuid.UUID(request.POST.get("key", ""))
+        return uuid.UUID(entry(request.POST, "key"))
     except ValueError:
         return None
 
@@ -206,7 +207,7 @@ def add_finding(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     rights.check_shapes(request.user, episode)  # type: ignore[arg-type]
     result = standing.assessment.result
     offered = {finding.title: finding for finding in findings(standing.assessment.facts, result["scores"], fired_of(result))}
-    finding = offered.get(request.POST.get("finding", ""))
+    finding = offered.get(entry(request.POST, "finding"))
     if finding is None:
         raise Http404
     values = {"title": finding.title[:200], "source": finding.source[:200]}

@@ -353,7 +353,7 @@ def test_hostile_searches_are_only_searches(house: House, hostile: str, status: 
     assert "canary" not in words(response.content.decode())
 
 
-@pytest.mark.parametrize("query", ["q=Minecanary", "q=%00", "q=%FF", "q[]=%27"])
+@pytest.mark.parametrize("query", ["q=Minecanary", "q=%FF", "q[]=%27"])
 def test_a_name_in_the_address_is_no_search(house: House, query: str) -> None:
     html = client_of(house.staff["intake"]).get(f"/patients/?{query}").content.decode()
     assert "Whom are you looking for?" in words(html)
@@ -547,7 +547,7 @@ def test_the_trail_of_one_person_and_what_was_refused(house: House) -> None:
     assert page.index("Refused (1)") < page.index("Opened (") and re.search(r"Stranger Tester .{0,60} Refused Chart", page)
     one = words(supervisor.get(f"{address}?who={house.staff['nurse'].public_id}").content.decode())
     assert "Nurse Tester Nurse Caseload" in one and "Refused" not in one and "Supervisor Tester Supervisor Trail" not in one
-    for nobody in ("x", uuid.uuid4(), "%00"):
+    for nobody in ("x", uuid.uuid4(), "%FF"):
         assert "Supervisor Tester Supervisor Trail" in words(supervisor.get(f"{address}?who={nobody}").content.decode())
 
 

@@ -36,6 +36,13 @@ def test_a_flag_that_is_neither_yes_nor_no_is_refused_by_name(monkeypatch: pytes
         settings._flag("STEADY_X", default=True)
 
 
+@pytest.mark.parametrize("text", ["a\x01", "mail@example.org\x1b", "half \udcff"])
+def test_a_variable_that_is_no_text_is_refused_by_name_and_not_repeated(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("STEADY_EMAIL_FROM", text)
+    with pytest.raises(ImproperlyConfigured, match=r"^STEADY_EMAIL_FROM: The text holds [^@]*$"):
+        settings._refuse_unclean()
+
+
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [("", "is not set"), *((weak, "too weak") for weak in ("short", "a" * 80, "django-insecure-" + STRONG, STRONG[:49]))],
