@@ -69,7 +69,7 @@ def load_json(text: str | bytes) -> Any:
 
 
 def load_yaml(text: str | bytes) -> Any:
-    """A content file: YAML of plain values. Raises Unclean, naming what is wrong: as for JSON, and an alias that would unfold without end."""
+    """A content file: YAML of plain values. Raises Unclean, naming what is wrong: as for JSON, or an alias that unfolds without end."""
     text = _decoded(text)
     _check_depth(text)
     try:

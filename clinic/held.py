@@ -26,10 +26,15 @@ def hold(request: HttpRequest) -> str:
     return HELD().encrypt(json.dumps(held).encode()).decode()
 
 
+def sealed(request: HttpRequest) -> str:
+    """What a page that asks for the password sent back of a kept form: nobody but this server can have written what opens."""
+    return str(request.POST.get("held", ""))
+
+
 def release(request: HttpRequest) -> Held | None:
     """What `hold` kept for this person, out of the page that asked. None when there is nothing, or it is not theirs, or too old."""
     try:
-        held = json.loads(HELD().decrypt(request.POST.get("held", "").encode(), ttl=settings.SESSION_HOURS * 3600))
+        held = json.loads(HELD().decrypt(sealed(request).encode(), ttl=settings.SESSION_HOURS * 3600))
     except InvalidToken:
         return None
     return Held(held["path"], [tuple(pair) for pair in held["fields"]]) if held["user"] == request.user.pk else None

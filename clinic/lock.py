@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from clinic import door
+from clinic.cleaning import entry
 
 ENTERED, TOUCHED = "entered_at", "touched_at"
 # Seconds: a session's row is not written again for a touch that follows this closely.
@@ -57,8 +58,8 @@ def is_over(session: Any) -> bool:
 
 def by_script(request: HttpRequest) -> bool:
     """True for what no browser sends when a person opens a page or sends a form."""
-    asked = request.headers
-    return "HX-Request" in asked or "X-Requested-With" in asked or asked.get("Sec-Fetch-Mode", "navigate") != "navigate"
+    mode = entry(request.headers, "Sec-Fetch-Mode") or "navigate"
+    return "HX-Request" in request.headers or "X-Requested-With" in request.headers or mode != "navigate"
 
 
 class LockMiddleware:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from clinic import actions
+from clinic.cleaning import entry
 from clinic.forms import LiftForm, RestrictionForm
 from clinic.models import ChartRestriction, Episode, User
 from clinic.permissions import requires
@@ -41,7 +42,7 @@ def _rows(episode: Episode) -> dict[str, Any]:
 
 
 def _lifting(request: HttpRequest, episode: Episode) -> ChartRestriction:
-    text = request.POST["lift"]
+    text = entry(request.POST, "lift")
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
     return get_object_or_404(ChartRestriction.objects.select_related("user").filter(patient=episode.patient_id), pk=number)
 

@@ -12,6 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from clinic import audit, held, lock
 from clinic.access_table import OWN_ACCOUNT
+from clinic.cleaning import entry
 from clinic.door import came_from
 from clinic.permissions import requires
 from clinic.views.confirm import STEPS
@@ -41,7 +42,7 @@ def unlock(request: HttpRequest) -> HttpResponse:
     """The password again, by this person: on a page of its own, or sent by the overlay of a page (lock.js)."""
     if request.method != "POST":
         return _page(request, ReauthenticateForm(user=request.user))
-    if request.POST.get("user", str(request.user.public_id)) != str(request.user.public_id):  # type: ignore[union-attr]
+    if "user" in request.POST and entry(request.POST, "user") != str(request.user.public_id):  # type: ignore[union-attr]
         return HttpResponse(TRY_AGAIN, status=409, content_type="text/plain")
     form = ReauthenticateForm(request.POST, user=request.user)
     if form.is_valid():
@@ -52,8 +53,9 @@ def unlock(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, form: Any, status: int = 200) -> HttpResponse:
-    sent, kept = request.POST or request.GET, held.release(request)
-    context = {"form": form, "next": sent.get("next", ""), "held": sent.get("held", "") if kept else ""}
+    kept = held.release(request)
+    following = entry(request.POST, "next") or entry(request.GET, "next")
+    context = {"form": form, "next": following, "held": held.sealed(request) if kept else ""}
     return render(request, "clinic/unlock.html", context | {"what": _step(request, kept.path) if kept else ""}, status=status)
 
 
@@ -68,7 +70,7 @@ def _open(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
     if kept := held.release(request):
         return render(request, "clinic/send_again.html", {"kept": kept})
-    following = request.POST.get("next", "")
+    following = entry(request.POST, "next")
     return redirect(following if url_has_allowed_host_and_scheme(following, None) else "front_door")
 
 

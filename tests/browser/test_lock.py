@@ -79,7 +79,9 @@ def test_a_half_filled_page_is_locked_and_opened_in_place(
     assert not list(problems(page, "locked"))
     for _ in range(8):
         page.keyboard.press("Tab")
-        assert page.evaluate("!document.activeElement || document.activeElement === document.body || !!document.activeElement.closest('#st-lock')")
+        assert page.evaluate(
+            "!document.activeElement || document.activeElement === document.body || !!document.activeElement.closest('#st-lock')"
+        )
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     locked_again = page.locator("#st-lock")

@@ -176,7 +176,10 @@ def test_a_content_file_may_share_a_part_and_change_it() -> None:
 
 @pytest.mark.parametrize(
     ("sent", "said"),
-    [({}, ""), ({"next": ""}, ""), ({"next": "e\u0301"}, "é"), ({"next": "a\0"}, REFUSED), ({"next": "x" * 501}, REFUSED), ({"next": ["x"]}, "")],
+    [
+        ({}, ""), ({"next": ""}, ""), ({"next": "e\u0301"}, "é"), ({"next": "a\0"}, REFUSED), ({"next": "x" * 501}, REFUSED),
+        ({"next": ["x"]}, ""),
+    ],
 )
 def test_one_word_of_a_request(sent: dict[str, Any], said: str) -> None:
     assert entry(sent, "next") == said

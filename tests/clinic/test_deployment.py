@@ -24,7 +24,9 @@ def test_every_variable_it_sets_is_one() -> None:
     assert set(re.findall(r"\b(?:STEADY|DATABASE)_[A-Z_]+(?==)", PAGE)) <= TABLE
 
 
-@pytest.mark.parametrize("pattern", [r"manage\.py ([a-z_]+)", r"`((?:verify|backup|set|load)_[a-z_]+)`", r"steady@([a-z_]+)\.(?:timer|service)"])
+@pytest.mark.parametrize(
+    "pattern", [r"manage\.py ([a-z_]+)", r"`((?:verify|backup|set|load)_[a-z_]+)`", r"steady@([a-z_]+)\.(?:timer|service)"]
+)
 def test_every_command_is_one(pattern: str) -> None:
     named = set(re.findall(pattern, PAGE))
     assert named and named <= set(get_commands())

@@ -1,4 +1,4 @@
-"""A way in that goes past the cleaning is named: a form that does not clean, a request that is read as it is, a column named from outside."""
+"""A way in that goes past the cleaning is named: a form that does not clean, a request read as it is, a column named from outside."""
 
 import gc
 from pathlib import Path
