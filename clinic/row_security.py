@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import connection, models
 from django.db.backends.utils import CursorWrapper
 
-from clinic.access_table import ROLES
+from clinic.access_table import CLINICIANS, EMERGENCY, ROLES
 from clinic.permissions import cell
 
 # Kinds of tables and the actions that show their rows.
@@ -33,6 +33,8 @@ KIND_OF = {
     "clinic.Patient": "register",
     "clinic.Episode": "register",
     "clinic.CareTeamMember": "register",
+    "clinic.ChartRestriction": "register",
+    "clinic.BreakGlass": "register",  # written by who is not on the team yet
     "clinic.Disclosure": "oversight",
 }
 WIDEST_FIRST = "APT-"
@@ -41,15 +43,24 @@ ACTING = "nullif(current_setting('steady.user_id', true), '')::bigint"
 # The owner's functions see every row: they give back ids in reach of whoever acts, and nothing else.
 DEFINER = "LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
 
+# The scopes of whoever acts, by program; their programs (P, A); their patients (T, and E for a chart opened in an emergency); and
+# whose charts are closed to them, which comes before all of it (clinic.permissions.scope).
 REACH = """
+CREATE OR REPLACE FUNCTION steady_scopes(of_kind text) RETURNS TABLE (program_id bigint, scope text) {definer} AS $$
+BEGIN
+    RETURN QUERY SELECT held.program_id, access.scope
+    FROM public.clinic_membership held
+    JOIN public.clinic_user ON clinic_user.id = held.user_id AND is_active
+    JOIN (VALUES {reach}) AS access (kind, role, scope) ON access.kind = of_kind AND access.role = held.role
+    WHERE held.user_id = {acting};
+END $$;
+
 CREATE OR REPLACE FUNCTION steady_programs(of_kind text) RETURNS bigint[] {definer} AS $$
 DECLARE everywhere boolean; here bigint[];
 BEGIN
     SELECT coalesce(bool_or(scope = 'A'), false), coalesce(array_agg(program_id) FILTER (WHERE scope = 'P'), '{{}}')
     INTO everywhere, here
-    FROM public.clinic_membership JOIN public.clinic_user ON clinic_user.id = user_id AND is_active
-    JOIN (VALUES {reach}) AS table_of_access (kind, role, scope) USING (role)
-    WHERE user_id = {acting} AND kind = of_kind;
+    FROM public.steady_scopes(of_kind);
     IF everywhere THEN SELECT coalesce(array_agg(id), '{{}}') INTO here FROM public.clinic_program; END IF;
     RETURN here;
 END $$;
@@ -57,12 +68,26 @@ END $$;
 CREATE OR REPLACE FUNCTION steady_patients(of_kind text) RETURNS bigint[] {definer} AS $$
 BEGIN
     RETURN coalesce((
-        SELECT array_agg(DISTINCT team.patient_id)
-        FROM public.clinic_careteammember team
-        JOIN public.clinic_membership member ON member.user_id = team.user_id AND member.program_id = team.program_id
-        JOIN public.clinic_user ON clinic_user.id = team.user_id AND is_active
-        JOIN (VALUES {reach}) AS table_of_access (kind, role, scope) ON table_of_access.role = member.role
-        WHERE team.user_id = {acting} AND team.ended_at IS NULL AND kind = of_kind AND scope = 'T'
+        SELECT array_agg(DISTINCT patient_id)
+        FROM (
+            SELECT program_id, patient_id, 'T' AS scope FROM public.clinic_careteammember WHERE user_id = {acting} AND ended_at IS NULL
+            UNION ALL
+            SELECT program_id, patient_id, 'E' FROM public.clinic_breakglass WHERE user_id = {acting} AND until > now()
+        ) AS come_to JOIN public.steady_scopes(of_kind) USING (program_id, scope)
+    ), '{{}}');
+END $$;
+
+CREATE OR REPLACE FUNCTION steady_denied(of_kind text) RETURNS bigint[] {definer} AS $$
+BEGIN
+    RETURN coalesce((
+        SELECT array_agg(patient_id)
+        FROM public.clinic_chartrestriction closed
+        WHERE ended_at IS NULL AND (user_id = {acting} OR user_id IS NULL
+            AND NOT EXISTS (SELECT FROM public.steady_scopes(of_kind) WHERE scope = 'A')
+            AND NOT EXISTS (
+                SELECT FROM public.clinic_careteammember team
+                WHERE team.user_id = {acting} AND team.patient_id = closed.patient_id AND team.ended_at IS NULL
+            ))
     ), '{{}}');
 END $$;
 """
@@ -76,9 +101,10 @@ DECLARE
     sound text := nullif(public.dmetaphone(sounding), '');
     programs bigint[] := public.steady_programs('register');
     patients bigint[] := public.steady_patients('register');
+    denied bigint[] := public.steady_denied('register');
 BEGIN
     RETURN QUERY SELECT id FROM public.clinic_patient
-    WHERE (program_id = ANY (programs) OR id = ANY (patients)) AND ({alike});
+    WHERE (program_id = ANY (programs) OR id = ANY (patients)) AND id <> ALL (denied) AND ({alike});
 END $$;
 """
 
@@ -87,7 +113,9 @@ TRAIL = """
 CREATE OR REPLACE FUNCTION steady_accesses_of(patient bigint) RETURNS SETOF bigint
 {definer} ROWS 500 SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
-    IF EXISTS (SELECT FROM public.clinic_patient WHERE id = patient AND program_id = ANY (public.steady_programs('trail'))) THEN
+    IF patient <> ALL (public.steady_denied('trail'))
+        AND EXISTS (SELECT FROM public.clinic_patient WHERE id = patient AND program_id = ANY (public.steady_programs('trail')))
+    THEN
         RETURN QUERY SELECT id FROM public.clinic_accessevent WHERE patients @> ARRAY[patient];
     END IF;
 END $$;
@@ -96,8 +124,8 @@ CREATE OR REPLACE FUNCTION steady_patient_of(episode uuid) RETURNS bigint {defin
 BEGIN RETURN (SELECT patient_id FROM public.clinic_episode WHERE public_id = episode); END $$;
 """
 FUNCTIONS = (
-    "steady_programs(text)", "steady_patients(text)", "steady_patients_named(text, text, text[])", "steady_accesses_of(bigint)",
-    "steady_patient_of(uuid)",
+    "steady_scopes(text)", "steady_programs(text)", "steady_patients(text)", "steady_denied(text)",
+    "steady_patients_named(text, text, text[])", "steady_accesses_of(bigint)", "steady_patient_of(uuid)",
 )  # fmt: skip
 
 ABOUT_ONE_IN_REACH = (
@@ -159,8 +187,8 @@ def clinical_models() -> Iterator[type[models.Model]]:
 
 def _in_reach(kind: str, patient: str) -> str:
     """The condition on a row. Each function is called once for a statement, not for each row."""
-    programs, patients = (f"(SELECT steady_{what}('{kind}'))::bigint[]" for what in ("programs", "patients"))
-    return f"program_id = ANY ({programs}) OR {patient} = ANY ({patients})"
+    programs, patients, denied = (f"ANY ((SELECT steady_{what}('{kind}'))::bigint[])" for what in ("programs", "patients", "denied"))
+    return f"(program_id = {programs} OR {patient} = {patients}) AND ({patient} = {denied}) IS NOT TRUE"
 
 
 def reach(kind: str, role: str) -> str:
@@ -173,4 +201,5 @@ def reach(kind: str, role: str) -> str:
 
 def _reach_as_sql() -> str:
     reaches = [(kind, role, reach(kind, role)) for kind in KINDS for role in ROLES]
+    reaches += [(kind, role, "E") for kind, role, scope in reaches if scope == "T" and role in CLINICIANS and EMERGENCY & {*KINDS[kind]}]
     return ", ".join(f"('{kind}', '{role}', '{scope}')" for kind, role, scope in reaches if scope != "-")

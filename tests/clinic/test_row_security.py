@@ -1,5 +1,6 @@
 """The second wall by itself: what the database shows to each role, to nobody, and to somebody whose roles have ended."""
 
+import datetime
 import uuid
 from typing import Any
 
@@ -12,8 +13,19 @@ from django.utils import timezone
 
 from clinic import audit, database
 from clinic.access_table import ROLES, TABLE
-from clinic.models import AccessEvent, CareTeamMember, Change, ClinicalModel, Disclosure, Episode, Patient
-from clinic.row_security import KIND_OF, KINDS, clinical_models, walled_tables
+from clinic.models import (
+    AccessEvent,
+    BreakGlass,
+    CareTeamMember,
+    Change,
+    ChartRestriction,
+    ClinicalModel,
+    Disclosure,
+    Episode,
+    Patient,
+)  # fmt: skip
+from clinic.models.access import EMERGENCY_LASTS
+from clinic.row_security import FUNCTIONS, KIND_OF, KINDS, clinical_models, walled_tables
 from clinic.transaction import acting
 from intake.models import Flag
 from tests import databases
@@ -141,6 +153,58 @@ def test_a_team_of_another_program_than_the_role_gives_nothing(house: House) -> 
         assert not Flag.objects.exists() and set(Patient.objects.all()) == {house.foreign.patient}
 
 
+OVERSEEN = {"oversight", "register", "trail"}
+
+
+@pytest.mark.parametrize(("role", "stays"), [("nurse", set()), ("supervisor", set()), ("privacy_auditor", OVERSEEN)])
+def test_a_chart_closed_to_all_but_its_team_is_closed_here_too(house: House, role: str, stays: set[str]) -> None:
+    """Also to a supervisor of the program; who oversees the whole organisation goes on seeing what they oversee."""
+    with everything(), acting(house.staff["supervisor"], "care_team.assign"):
+        on_team = CareTeamMember.objects.filter(patient=house.mine.patient, user=house.staff[role])
+        on_team.update(ended_at=timezone.now(), ended_by=house.staff["supervisor"])
+        restricted(house.mine, kind="team only")
+    with acting(house.staff[role], "chart.view"):
+        for kind, model in {"register": Patient, "record": Flag, "oversight": Disclosure, "trail": AccessEvent}.items():
+            assert ("mine" in whose(house, model)) == (kind in stays), model
+        assert named("minecanary") == ([house.mine.patient_id] if "register" in stays else [])
+    with acting(house.staff["counsellor"], "chart.view"):
+        assert "mine" in whose(house, Flag) & whose(house, Patient)
+
+
+@pytest.mark.parametrize("role", ["nurse", "supervisor", "privacy_auditor"])
+def test_ones_own_chart_is_closed_whatever_the_role(house: House, role: str) -> None:
+    with everything(), acting(house.staff["supervisor"], "care_team.assign"):
+        restriction = restricted(house.mine, kind="own chart", user=house.staff[role])
+    with acting(house.staff[role], "chart.view"):
+        assert not any("mine" in whose(house, model) for model in [*clinical_models(), Change, AccessEvent])
+        assert named("minecanary") == []
+    with everything():
+        ChartRestriction.objects.filter(pk=restriction.pk).update(
+            ended_at=timezone.now(), ended_by=house.staff["supervisor"], ended_reason="A mistake"
+        )
+    with acting(house.staff[role], "chart.view"):
+        assert "mine" in whose(house, Patient)
+
+
+def restricted(episode: Episode, **values: Any) -> ChartRestriction:
+    by = episode.opened_by
+    return ChartRestriction.objects.create(program_id=episode.program_id, patient_id=episode.patient_id, by=by, reason="x", **values)
+
+
+@pytest.mark.parametrize(("role", "hours_ago", "opens"), [("nurse", 0, True), ("nurse", 5, False), ("case_manager", 0, False)])
+def test_an_emergency_opens_the_record_to_a_clinician_for_its_hours(house: House, role: str, hours_ago: int, opens: bool) -> None:
+    at = timezone.now() - datetime.timedelta(hours=hours_ago)
+    with everything(), acting(house.staff[role], "break_glass.invoke"):
+        for episode in (house.other, house.foreign):
+            BreakGlass.objects.create(
+                program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, user=house.staff[role], category="crisis",
+                reason="Nobody of the team answers", at=at, until=at + EMERGENCY_LASTS,
+            )  # fmt: skip
+    with acting(house.staff[role], "chart.view"):
+        assert whose(house, Flag) == ({"mine", "other"} if opens else {"mine"})
+        assert "foreign" not in whose(house, Patient)
+
+
 def test_nothing_is_written_where_it_could_not_be_read(house: House) -> None:
     clerk, foreign = house.staff["intake"], house.foreign
     with acting(clerk, "patient.edit"):
@@ -174,22 +238,26 @@ def test_a_web_role_that_logged_in_itself_becomes_nobody_else(db: None) -> None:
             web.execute("SELECT * FROM clinic_patient")
 
 
-def test_the_owners_functions_give_only_what_is_in_reach(house: House) -> None:
-    def asked(function: str, value: object) -> list[Any]:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {function}", [value])
-            return [row[0] for row in cursor.fetchall()]
+def asked(function: str, value: object) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}", [value])
+        return [row[0] for row in cursor.fetchall()]
 
-    named = "steady_patients_named(%s::text, NULL, NULL)"
+
+def named(beginning: str) -> list[int]:
+    return asked("steady_patients_named(%s::text, NULL, NULL)", beginning)
+
+
+def test_the_owners_functions_give_only_what_is_in_reach(house: House) -> None:
     with acting(house.staff["peer"], "patient.search"):
-        assert asked(named, "m") == [house.mine.patient_id] and asked(named, "othercanary") == asked(named, "foreigncanary") == []
+        assert named("m") == [house.mine.patient_id] and named("othercanary") == named("foreigncanary") == []
     with acting(house.staff["intake"], "patient.search"):
-        assert asked(named, "othercanary") == [house.other.patient_id] and asked(named, "foreigncanary") == []
+        assert named("othercanary") == [house.other.patient_id] and named("foreigncanary") == []
         assert asked("steady_accesses_of(%s)", house.mine.patient_id) == []
     with acting(house.staff["supervisor"], "audit.view"):
         assert asked("steady_accesses_of(%s)", house.mine.patient_id) and not asked("steady_accesses_of(%s)", house.foreign.patient_id)
     with acting(None, ""):
-        assert asked(named, "m") == []
+        assert named("m") == []
         assert asked("steady_patient_of(%s)", uuid.uuid4()) == [None]
 
 
@@ -197,10 +265,12 @@ def test_the_functions_are_the_web_roles_alone(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT proname, prosecdef, array_to_string(proconfig, ' ') LIKE '%search_path=pg_catalog, pg_temp%',"
-            " array_to_string(proacl, ' ') ~ '(^| )=X' FROM pg_proc WHERE proname LIKE 'steady_%' AND prorettype <> 'trigger'::regtype"
+            " array_to_string(proacl, ' ') ~ '(^| )=X' FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+            " AND prorettype <> 'trigger'::regtype"
         )
         functions = cursor.fetchall()
-    assert len(functions) == 5 and all(row[1:] == (True, True, False) for row in functions), functions
+    assert {row[0] for row in functions} == {function.partition("(")[0] for function in FUNCTIONS}
+    assert all(row[1:] == (True, True, False) for row in functions), functions
 
 
 def test_the_record_is_read_back_by_whoever_wrote_it_and_by_nobody_else(house: House) -> None:
