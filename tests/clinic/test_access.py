@@ -1,20 +1,26 @@
 """Every URL as every role and as nobody, read from the URLconf: a new view without a rule fails here by name."""
 
+import contextlib
+import io
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+import pypdf
 import pytest
 from django.test import Client
 
 from clinic import lock
-from clinic.access_table import OWN_ACCOUNT, ROLES, STEP_UP
+from clinic.access_table import CLINICIANS, OWN_ACCOUNT, ROLES, STEP_UP
 from clinic.checks import patterns
-from clinic.models import AccessEvent, User
+from clinic.models import AccessEvent, Episode, User
+from clinic.models.patients import ClinicalQuerySet, PatientQuerySet
 from clinic.permissions import PUBLIC_VIEWS, declared_action
+from tests.clinic.records import EVERYBODY, ids_of, make_records
 from tests.clinic.test_permissions import EXPECTED
-from tests.people import House, make_house
+from tests.people import House, make_house, without_row_security
 
 ARGUMENTS = {"code": "phq9", "section": "1", "number": "1"}
 PATTERNS = [(path, pattern) for path, pattern in patterns() if pattern.name not in PUBLIC_VIEWS]
@@ -23,13 +29,25 @@ CLINICAL = [(path, pattern) for path, pattern in PATTERNS if declared_action(pat
 METHODS = ("get", "post")
 OTHER_METHODS = ("put", "patch", "delete")
 CANARIES = ("Minecanary", "Othercanary", "Foreigncanary")
+# The tests' own copy of what opening a chart in an emergency gives to clinicians.
+EMERGENCY = {
+    "chart.view", "intake.view", "scores.view", "plan.view", "medication.view", "safety_plan.view", "detox.view", "consent.view",
+    "flag.acknowledge", "observation.enter", "session_note.write", "safety_plan.edit",
+}  # fmt: skip
+# Of which kinds of patients each scope gives the rows (tests/clinic/records.py).
+REACHED = {
+    "T": {"mine", "discharged"},
+    "P": {"mine", "other", "emergency", "discharged"},
+    "y": {"mine", "other", "emergency", "discharged"},
+    "A": {"mine", "other", "emergency", "discharged", "restricted", "foreign"},
+}
 
 
-def url(path: str, episode_id: uuid.UUID) -> str:
-    """The pattern filled in: the episode of the scope, and an id that nothing has for every other argument."""
+def url(path: str, episode_id: uuid.UUID, arguments: Mapping[str, str] = ARGUMENTS) -> str:
+    """The pattern filled in: the episode of the scope, and an id that nothing has for every argument that is not given."""
     path = path.replace("<uuid:episode_id>", str(episode_id))
-    path = re.sub(r"<uuid:\w+>", str(uuid.UUID(int=7)), path)
-    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda match: ARGUMENTS.get(match[1], "none"), path)
+    path = re.sub(r"<uuid:(\w+)>", lambda match: arguments.get(match[1], str(uuid.UUID(int=7))), path)
+    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda match: arguments.get(match[1], "none"), path)
 
 
 def logged_in(user: User) -> Client:
@@ -62,33 +80,168 @@ def house(db: None) -> House:
 
 
 @pytest.mark.parametrize("role", list(ROLES))
-@pytest.mark.parametrize("methods", [METHODS, pytest.param(OTHER_METHODS, marks=pytest.mark.thorough)], ids="-".join)
-def test_every_url_as_every_role(house: House, role: str, methods: tuple[str, ...]) -> None:
+def test_every_url_as_every_role(house: House, role: str) -> None:
     client = logged_in(house.staff[role])
     wrong = []
     for path, pattern in CLINICAL:
         cell = EXPECTED[declared_action(pattern.callback)][list(ROLES).index(role)]  # type: ignore[index]
         targets = scopes(house) if "<uuid:episode_id>" in path else iter([("", uuid.UUID(int=0))])
         for scope, episode_id in targets:
-            for method in methods:
+            for method in METHODS:
                 response = getattr(client, method)(url(path, episode_id))
-                body = response.content.decode(errors="replace")
-                if cell == "-":
-                    fine = response.status_code == 403
-                elif scope and not reaches(cell, scope):
-                    fine = response.status_code == 404
-                else:
-                    fine = response.status_code != 403 and response.status_code < 500
                 hidden = [word for word, holds in zip(CANARIES, _seen(house, cell), strict=True) if not holds]
-                leaks = [word for word in hidden if word in body]
-                if not fine or leaks:
+                leaks = [word for word in hidden if word in said(response)]
+                if not _fine(cell, not scope or reaches(cell, scope), response) or leaks:
                     asked = f"{method.upper()} /{path} as {role} on {scope or '-'}"
                     wrong.append(f"{asked}: {response.status_code}, cell {cell}, leaks {leaks}")
     assert not wrong, "\n".join(wrong)
 
 
+def _fine(cell: str, in_reach: bool, response: Any) -> bool:
+    """Refused for the role, absent like a row that is not there, or answered: also by a view that says why this part is not theirs."""
+    not_the_role = response.status_code == 403 and "Your role does not include" in response.content.decode(errors="replace")
+    if cell == "-":
+        return not_the_role
+    return response.status_code == 404 if not in_reach else not not_the_role and response.status_code < 500
+
+
 def _seen(house: House, cell: str) -> tuple[bool, bool, bool]:
     return reaches(cell, "mine"), reaches(cell, "other"), reaches(cell, "foreign")
+
+
+def said(response: Any) -> str:
+    """All that an answer says: its headers, and its body as text; of a PDF the text in it."""
+    headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
+    body = response.getvalue() if response.streaming else response.content
+    if body.startswith(b"%PDF"):
+        return headers + "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(body)).pages)
+    return headers + body.decode(errors="replace")
+
+
+# The whole sweep: every kind of patient, with rows in every table
+
+
+@pytest.fixture
+def records(db: None) -> tuple[House, dict[str, Episode]]:
+    return make_records()
+
+
+def reached(action: str, role: str) -> set[str]:
+    """The kinds of patients the tests' own table gives this role for this action."""
+    scope = EXPECTED[action][list(ROLES).index(role)].partition(":")[0]
+    emergency = {"emergency"} if scope == "T" and role in CLINICIANS and action in EMERGENCY else set()
+    return REACHED.get(scope, set()) | emergency
+
+
+def marked(text: str) -> set[str]:
+    """Whose names and texts stand in it: {"mine"}, or {"mine", "other"}."""
+    return {word.lower() for word in re.findall(r"(\w+?)(?:canary|record\.)", text) if word.lower() in EVERYBODY}
+
+
+def sweep(
+    records: tuple[House, dict[str, Episode]], role: str, methods: Iterable[str], urls: Iterable[tuple[str, Any]] = CLINICAL
+) -> list[str]:
+    """What is not as the tests' own table says, as sentences: every URL of every patient with the ids of that patient's own rows."""
+    house, patients = records
+    if methods is OTHER_METHODS:  # no page answers them otherwise than a post: these patients will do
+        patients = {name: patients[name] for name in ("mine", "other", "foreign")}
+    client, wrong = logged_in(house.staff[role]), []
+    arguments = {name: ids_of(episode) for name, episode in patients.items()}
+    for path, pattern in urls:
+        action = str(declared_action(pattern.callback))
+        cell, right = EXPECTED[action][list(ROLES).index(role)], reached(action, role)
+        for name in patients if "<uuid:" in path else ("",):
+            for method in methods:
+                given = {"q": "Ana"} if method == "post" and pattern.name == "search" else {}
+                episode_id, own = (patients[name].public_id, arguments[name]) if name else (uuid.UUID(int=0), ARGUMENTS)
+                response = getattr(client, method)(url(path, episode_id, own), given)
+                leaks = marked(said(response)) - right
+                if not _fine(cell, not name or name in right, response) or leaks or _missing(pattern, given, right, response):
+                    asked = f"{method.upper()} /{path} as {role} on {name or '-'}"
+                    wrong.append(f"{asked}: {response.status_code}, cell {cell}, shows {marked(said(response))}, reaches {right}")
+    return wrong
+
+
+def _missing(pattern: Any, given: dict[str, str], right: set[str], response: Any) -> set[str]:
+    """Who should stand in a list and does not: a list that shows nobody leaks nobody either."""
+    if pattern.name == "caseload" or given:
+        return right - marked(said(response)) - ({"discharged"} if pattern.name == "caseload" else set())
+    return set()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("role", list(ROLES))
+@pytest.mark.parametrize("methods", [METHODS, OTHER_METHODS], ids="-".join)
+def test_every_url_of_every_patient_as_every_role(records: tuple[House, dict[str, Episode]], role: str, methods: tuple[str, ...]) -> None:
+    wrong = sweep(records, role, methods)
+    assert not wrong, "\n".join(wrong)
+
+
+# Each wall alone
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("role", list(ROLES))
+def test_the_first_wall_alone_holds(records: tuple[House, dict[str, Episode]], role: str) -> None:
+    """Row security switched off: the application's own filters give each role what the table says."""
+    with without_row_security():
+        wrong = sweep(records, role, ("get",))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("role", list(ROLES))
+def test_the_second_wall_alone_holds(records: tuple[House, dict[str, Episode]], role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every filter of the application opened: the database shows no row beyond the reach of the role, whatever page asks."""
+    house, patients = records
+    _open_every_filter(monkeypatch)
+    client, wrong, shown = logged_in(house.staff[role]), [], set()
+    names, texts = _held_by_the_database(role)
+    for path, _ in CLINICAL:
+        for name in patients if "<uuid:" in path else ("",):
+            episode = patients[name or "mine"]
+            response = client.get(url(path, episode.public_id, ids_of(episode)))
+            text = said(response)
+            shown |= marked(text)
+            written = {word.lower() for word in re.findall(r"(\w+?)record\.", text)}
+            if leaks := (marked(text) - names) | (written - texts):
+                wrong.append(f"GET /{path} as {role} on {name or '-'}: {response.status_code} shows {leaks}")
+    assert not wrong, "\n".join(wrong)
+    assert shown - {"mine"} or "P" not in EXPECTED["chart.view"][list(ROLES).index(role)], "the filters were not opened"
+
+
+def _open_every_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    for queryset in (ClinicalQuerySet, PatientQuerySet):
+        monkeypatch.setattr(queryset, "visible_to", lambda self, *args, **kwargs: self.all())
+
+
+@pytest.mark.parametrize("wall", ["first", "second"])
+def test_one_wall_is_enough(house: House, wall: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick slice of the two sweeps above; the control is what both walls down show."""
+    peer = house.staff["peer"]
+    if wall == "second":
+        _open_every_filter(monkeypatch)
+    with without_row_security() if wall == "first" else contextlib.nullcontext():
+        assert _shown_to(peer, house) == {"mine"}
+    _open_every_filter(monkeypatch)
+    with without_row_security():
+        assert _shown_to(peer, house) == {"mine", "other", "foreign"}
+
+
+def _shown_to(user: User, house: House) -> set[str]:
+    client = logged_in(user)
+    charts = [f"/episodes/{episode_id}/chart/" for _, episode_id in scopes(house)]
+    return set().union(*(marked(said(client.get(page))) for page in ("/caseload/", *charts)))
+
+
+def _held_by_the_database(role: str) -> tuple[set[str], set[str]]:
+    """Whose names and whose record the second wall leaves to a role, by the widest scope of the tests' own table."""
+    register = [action for action in EXPECTED if action not in ("dashboard.view", "user.view", "user.edit")]
+    record = [
+        action for action in register
+        if action.partition(".")[0] not in ("patient", "care_team", "self_report", "consent", "audit", "break_glass", "counselling_note")
+    ]  # fmt: skip
+    return tuple(set().union(*(reached(action, role) for action in actions)) for actions in (register, record))  # type: ignore[return-value]
 
 
 def test_nobody_gets_nowhere(house: House) -> None:
