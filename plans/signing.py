@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from clinic import workflow
@@ -65,10 +65,13 @@ def sign(*, by: User, plan: Plan, key: uuid.UUID, seen: str) -> SignedPlan:
         raise ChangedSince("The plan was changed after you opened this page. Read it again, then sign.")
     now = timezone.now()
     previous = SignedPlan.objects.in_force(episode)
-    signed = SignedPlan.objects.create(
-        program_id=plan.program_id, patient_id=plan.patient_id, plan=plan, episode=episode, number=plan.number,
-        supersedes=previous, document=text.decode(), sha256=document.sha256(text), signed_at=now, key=key,
-    )  # fmt: skip
+    try:
+        signed = SignedPlan.objects.create(
+            program_id=plan.program_id, patient_id=plan.patient_id, plan=plan, episode=episode, number=plan.number,
+            supersedes=previous, document=text.decode(), sha256=document.sha256(text), signed_at=now, key=key,
+        )  # fmt: skip
+    except IntegrityError as taken:
+        raise ChangedSince("This form belongs to the plan of somebody else. Open this plan again, read it, then sign.") from taken
     _add_signature(by, signed, Signature.Meaning.AUTHOR, now)
     Plan.objects.filter(episode=episode, status=Plan.Status.SIGNED).update(status=Plan.Status.SUPERSEDED)
     plan.status = Plan.Status.SIGNED
