@@ -146,10 +146,10 @@ def scope(
         reach |= Q(**{f"{program}__in": held.own_programs, author: user})
     if held.team_programs:
         mine = team.filter(program_id__in=held.team_programs)
+        if held.emergency_programs:  # one list of patients: with an OR between two the planner would read the whole program
+            opened = BreakGlass.objects.standing(user).filter(program_id__in=held.emergency_programs)
+            mine = mine.union(opened.values("patient_id"), all=True)
         reach |= Q(**{f"{program}__in": held.team_programs, f"{patient}__in": mine})
-    if held.emergency_programs:
-        opened = BreakGlass.objects.standing(user).filter(program_id__in=held.emergency_programs).values("patient_id")
-        reach |= Q(**{f"{program}__in": held.emergency_programs, f"{patient}__in": opened})
     return reach & Q(~_denied(user, patient, team))
 
 
