@@ -253,7 +253,8 @@ def test_what_cannot_be_is_refused_in_a_sentence(house: House, given: dict[str, 
         given = given | {"user": str(house.staff["nurse"].pk) if given["user"] == "nurse" else "0"}
     answer = client_of(house.staff["supervisor"]).post(page_of("restrictions", house.other), given)
     assert answer.status_code == 422 and sentence in words(answer.content.decode())
-    assert not ChartRestriction.objects.exists()
+    with everything():
+        assert not ChartRestriction.objects.exists()
 
 
 def test_the_last_who_could_lift_it_is_told_why_they_stay(house: House) -> None:
