@@ -28,15 +28,25 @@ class AuditFailed(Exception):
 
 def record(user: "User | None", *, action: str, view: str, patients: Iterable[int] = (), reason: str = "") -> "AccessEvent":
     """Write one access event inside the current transaction; the database sets its time. Raises AuditFailed, which withholds the page."""
-    from clinic.models import AccessEvent
-
-    roles = _roles(user)
     try:
-        return AccessEvent.objects.create(
-            at=timezone.now(), user=user, roles=roles, action=action, view=view, patients=list(patients), reason=reason[:300]
-        )
+        return _write(user, action, view, list(patients), reason)
     except DatabaseError as error:
         raise AuditFailed from error
+
+
+def _write(user: "User | None", action: str, view: str, patients: list[int], reason: str, outcome: str = "allowed") -> "AccessEvent":
+    from clinic.models import AccessEvent
+
+    event = AccessEvent(
+        at=timezone.now(), user=user, roles=_roles(user), action=action, view=view[:80], patients=patients, outcome=outcome,
+        reason=reason[:300],
+    )  # fmt: skip
+    if user is None:
+        # In this way nothing is read back: what nobody did, nobody may read.
+        AccessEvent.objects.bulk_create([event], ignore_conflicts=True)
+    else:
+        event.save()
+    return event
 
 
 def read(request: HttpRequest, *patients: "Patient", reason: str = "") -> None:
@@ -82,24 +92,13 @@ def record_denials(request: HttpRequest, response: HttpResponse) -> None:
 
 
 def _record_denial(request: HttpRequest, action: str, patients: list[int], reason: str) -> None:
-    from clinic.models import AccessEvent
     from clinic.transaction import acting
 
     user: Any = request.user if request.user.is_authenticated else None
+    view = (request.resolver_match and request.resolver_match.view_name) or ""
     try:
         with acting(user, action):
-            denial = AccessEvent(
-                at=timezone.now(),
-                user=user,
-                roles=_roles(user),
-                action=action,
-                view=((request.resolver_match and request.resolver_match.view_name) or "")[:80],
-                patients=patients,
-                outcome=AccessEvent.Outcome.DENIED,
-                reason=reason[:300],
-            )
-            # In this way nothing is read back: what nobody did, nobody may read.
-            AccessEvent.objects.bulk_create([denial], ignore_conflicts=True)
+            _write(user, action, view, patients, reason, "denied")
     except (DatabaseError, InterfaceError):
         log.exception("a denial could not be recorded")
 

@@ -19,7 +19,7 @@ from clinic.transaction import acting
 from tests.clinic.test_access import CLINICAL, logged_in, url
 from tests.clinic.test_accounts import code_of, with_factor
 from tests.clinic.test_pages import client_of, page_of, words
-from tests.people import PASSWORD, House, make_house
+from tests.people import PASSWORD, House, everything, make_house
 
 
 @pytest.fixture
@@ -68,9 +68,11 @@ def access_of(client: Client, method: str, address: str, user: User, pattern: UR
 
     Promised is one row for a patient and a view, with who, role then, patient, what, when and why; for a refusal as well.
     """
-    before = AccessEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    with everything():
+        before = AccessEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     response = getattr(client, method)(address)
-    rows = list(AccessEvent.objects.filter(id__gt=before))
+    with everything():
+        rows = list(AccessEvent.objects.filter(id__gt=before).select_related("user"))
     status = response.status_code
     refused, shown = status in (403, 404), status < 300 or status in (409, 422)
     about = [patient] if patient else []
@@ -134,7 +136,8 @@ def log_in(name: str = "nurse", password: str = PASSWORD) -> tuple[Client, int]:
 
 
 def accounts() -> list[tuple[str, str, str]]:
-    return [(row.action, row.outcome, row.reason) for row in AccessEvent.objects.filter(action__startswith="account.").order_by("id")]
+    with everything():
+        return list(AccessEvent.objects.filter(action__startswith="account.").order_by("id").values_list("action", "outcome", "reason"))
 
 
 def test_coming_in_and_going_out_is_recorded(house: House) -> None:
@@ -153,7 +156,8 @@ def test_coming_in_and_going_out_is_recorded(house: House) -> None:
 def test_a_wrong_password_is_recorded_once_with_the_account(house: House, typed: str) -> None:
     log_in(typed, "not this one")
     assert accounts() == [("account.log_in", "denied", f"wrong password, account {house.staff['nurse'].public_id}")]
-    assert AccessEvent.objects.get().user is None
+    with everything():
+        assert AccessEvent.objects.get().user is None
 
 
 def test_what_was_typed_in_place_of_a_name_is_not_kept(house: House) -> None:
@@ -192,7 +196,8 @@ def test_what_a_person_changes_about_coming_in_is_recorded(house: House, django_
         ("account.second_factor_removed", "allowed", "recovery_codes"),
         ("account.password_changed", "allowed", ""),
     ]
-    assert set(AccessEvent.objects.exclude(action="account.log_in").values_list("user", flat=True)) == {nurse.pk}
+    with everything():
+        assert set(AccessEvent.objects.exclude(action="account.log_in").values_list("user", flat=True)) == {nurse.pk}
 
 
 def test_a_password_set_by_the_link_of_an_e_mail_is_recorded(house: House, mailoutbox: list) -> None:
@@ -210,8 +215,9 @@ def test_a_colleagues_role_and_password_are_changes_in_the_administrators_name(h
     administrator, nurse = house.staff["sys_admin"], house.staff["nurse"]
     form = {"password1": "a new quiet river", "password2": "a new quiet river", "usable_password": "true"}
     assert logged_in(administrator).post(f"/admin/clinic/user/{nurse.pk}/password/", form).status_code == 302
-    change = Change.objects.filter(table="clinic_user", row=nurse.pk).latest("id")
-    assert (change.user, change.action, change.operation) == (administrator, "admin", "UPDATE")
+    with everything():
+        change = Change.objects.filter(table="clinic_user", row=nurse.pk).latest("id")
+    assert (change.user_id, change.action, change.operation) == (administrator.pk, "admin", "UPDATE")
 
 
 def test_a_search_and_what_it_showed(house: House) -> None:
