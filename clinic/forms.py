@@ -10,6 +10,7 @@ from crispy_forms.layout import HTML, Column, Fieldset, Layout, Row
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models.fields import BLANK_CHOICE_DASH
 from django.utils import timezone
 
@@ -285,6 +286,26 @@ class SearchForm(Careful, forms.Form):
     """Record number, or the beginning of a name."""
 
     q = forms.CharField(label="Name or record number", max_length=80, required=False, strip=True)
+
+
+class TrailForm(Careful, forms.Form):
+    """What of a trail is looked at, and from which row on. Who it is about is looked up by the page."""
+
+    class Show(models.TextChoices):
+        EVERYTHING = "", "Everything"
+        OPENED = "opened", "What was opened"
+        REFUSED = "refused", "What was refused"
+        CHANGED = "changed", "What was changed"
+
+    show = forms.ChoiceField(choices=Show.choices, required=False, label="What")
+    since = forms.DateField(required=False, label="From", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    until = forms.DateField(required=False, label="To", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    before = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
+
+    def wanted(self) -> dict[str, Any]:
+        """What was asked for; what could not be read counts as not asked for."""
+        self.is_valid()
+        return {name: getattr(self, "cleaned_data", {}).get(name) for name in self.fields}
 
 
 class FirstVisitForm(Careful, forms.Form):

@@ -1,11 +1,11 @@
 """Who did what: accesses, changes and disclosures. The web role can add to these tables at most, and never alter them."""
 
-from typing import Any, NoReturn, Self
+import datetime
+from typing import Any, NoReturn
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.db import models
-from django.db.models.expressions import RawSQL
+from django.db import connection, models
 from django.db.models.functions import TruncHour
 
 from clinic.models.patients import ClinicalModel, ClinicalQuerySet, Patient
@@ -31,9 +31,18 @@ class Immutable(models.Model):
 
 
 class AccessQuerySet(models.QuerySet):
-    def about(self, patient: Patient) -> Self:
-        """Whatever showed this patient's record, or was refused to; nothing where the trail is out of reach of whoever acts."""
-        return self.filter(pk__in=RawSQL("SELECT steady_accesses_of(%s)", [patient.pk]))
+    def about(
+        self, patient: Patient, outcome: str, *, user: User | None = None, since: datetime.datetime | None = None,
+        until: datetime.datetime | None = None, before: int | None = None, most: int,
+    ) -> list[int]:  # fmt: skip
+        """The ids, newest first, of at most `most` rows that showed this patient's record, or were refused it.
+
+        Of one user, from one moment to before another, below an id. None where the trail is out of reach of whoever acts.
+        """
+        wanted: list[Any] = [patient.pk, outcome, user and user.pk, since, until, before, most]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT steady_accesses_of(%s::bigint, %s, %s::bigint, %s, %s, %s::bigint, %s::int)", wanted)
+            return [number for (number,) in cursor.fetchall()]
 
     def by_hour(self) -> models.QuerySet:
         """The same page opened again by the same person within the hour as one row: `hour`, `last`, `times`; latest first.
@@ -92,7 +101,7 @@ class Change(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["patient_id", "-at"], name="change_of_patient"),
+            models.Index(fields=["patient_id", "-id"], name="change_of_patient_latest"),
             models.Index(fields=["transaction", "id"], name="change_to_seal"),
         ]
 

@@ -249,13 +249,14 @@ def named(beginning: str) -> list[int]:
 
 
 def test_the_owners_functions_give_only_what_is_in_reach(house: House) -> None:
+    trail = "steady_accesses_of(%s, 'allowed', NULL, NULL, NULL, NULL, 9)"
     with acting(house.staff["peer"], "patient.search"):
         assert named("m") == [house.mine.patient_id] and named("othercanary") == named("foreigncanary") == []
     with acting(house.staff["intake"], "patient.search"):
         assert named("othercanary") == [house.other.patient_id] and named("foreigncanary") == []
-        assert asked("steady_accesses_of(%s)", house.mine.patient_id) == []
+        assert asked(trail, house.mine.patient_id) == []
     with acting(house.staff["supervisor"], "audit.view"):
-        assert asked("steady_accesses_of(%s)", house.mine.patient_id) and not asked("steady_accesses_of(%s)", house.foreign.patient_id)
+        assert asked(trail, house.mine.patient_id) and not asked(trail, house.foreign.patient_id)
     with acting(None, ""):
         assert named("m") == []
         assert asked("steady_patient_of(%s)", uuid.uuid4()) == [None]
