@@ -20,6 +20,11 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
+# What the policy refused, with the script and the line that tried.
+REPORTS = """document.addEventListener("securitypolicyviolation", event => console.error(
+    `refused by the policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sample} in ${event.sourceFile}:${event.lineNumber}`))"""
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[object]:
     from playwright.sync_api import sync_playwright
@@ -55,6 +60,7 @@ def page(chromium, served, forgiven) -> Iterator[object]:  # type: ignore[no-unt
     """A page of a fresh browser profile; an error in its console or a policy report fails the test."""
     context = chromium.new_context(base_url=served.url, viewport={"width": 1280, "height": 900}, locale="en-US")
     context.set_default_timeout(10_000)
+    context.add_init_script(REPORTS)
     page = context.new_page()
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if speaks_of_trouble(message, page) else None)
@@ -66,5 +72,6 @@ def page(chromium, served, forgiven) -> Iterator[object]:  # type: ignore[no-unt
         "409 (", "422 (",  # a conflict or an unreadable answer is an answer
         # Bootstrap's own arrow of a menu, refused until the next sheet of the page (bootstrap-fit.css) has loaded and removed it.
         "Loading the image 'data:image/svg+xml,%3csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'",
+        "refused by the policy: img-src data",
     )  # fmt: skip
     assert not [text for text in problems if not any(word in text for word in expected)]
