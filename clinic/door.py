@@ -39,8 +39,15 @@ def _charset(content_type: str) -> str:
         return ""
 
 
+# What no page of ours asks of a browser, it is told to refuse.
+NOT_ASKED = ", ".join(f"{each}=()" for each in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb"))
+
+
 class NoStoreMiddleware:
-    """No page is kept by a browser or a proxy: a desk is shared, and so is its Back button. Static files are served before."""
+    """No page is kept by a browser or a proxy: a desk is shared, and so is its Back button. No other site may take one into its own.
+
+    Static files are served before.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -48,6 +55,8 @@ class NoStoreMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         response["Cache-Control"] = "no-store, private"
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
+        response["Permissions-Policy"] = NOT_ASKED
         return response
 
 

@@ -3,6 +3,8 @@
 import pytest
 from django.test import Client, RequestFactory
 
+from clinic.checks import patterns
+from tests.clinic.test_access import logged_in, url
 from tests.clinic.test_accounts import ACTIVATE, CODES, with_factor
 from tests.clinic.test_pages import client_of, page_of
 from tests.people import House, make_house
@@ -77,3 +79,38 @@ def test_what_was_done_is_not_said_in_a_cookie(house: House) -> None:
     assert answer.status_code == 302
     assert set(client.cookies) <= {"steady_session", "csrftoken"}
     assert "Intake Tester is on the care team." in client.get(answer["Location"]).content.decode()
+
+
+EVERY_ANSWER = {
+    "Cache-Control": "no-store, private",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+
+
+def in_order(policy: str) -> list[str]:
+    return sorted(part.strip() for part in policy.split(";"))
+
+
+@pytest.mark.parametrize("role", ["", "supervisor", "sys_admin"])
+def test_every_answer_carries_the_same_headers_and_only_two_cookies(house: House, role: str) -> None:
+    client, wrong = logged_in(house.staff[role]) if role else Client(raise_request_exception=False), []
+    addresses = [url(path, house.mine.public_id) for path, pattern in patterns() if pattern.name not in ("healthz", "readyz")]
+    for address in (*addresses, "/nowhere/", "/admin/", "/admin/clinic/user/", "/admin/jsi18n/", "/admin/clinic/program/add/"):
+        answer = client.get(address)
+        for name, value in EVERY_ANSWER.items():
+            said = answer.headers.get(name, "")
+            if said != value and in_order(said) != in_order(value):
+                wrong.append(f"{address} {answer.status_code}: {name}: {said}")
+    for name, cookie in client.cookies.items():
+        if name not in ("steady_session", "csrftoken") or not cookie["httponly"] or cookie["samesite"] != "Lax" or cookie["domain"]:
+            wrong.append(str(cookie))
+    assert not wrong, "\n".join(wrong)
