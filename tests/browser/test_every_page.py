@@ -24,7 +24,7 @@ from plans.thread import gaps
 from plans.tree import plan_view, read
 from tests.clinic.test_access import logged_in
 from tests.clinic.test_accounts import code_of, with_factor
-from tests.people import PASSWORD, make_user
+from tests.people import PASSWORD, everything, make_user
 
 pytestmark = pytest.mark.browser
 SCHEMES = {"light": (1280, 900), "dark": (390, 844)}
@@ -71,12 +71,18 @@ class Demo:
 def demo(served: Any, settings: Any) -> Demo:
     settings.DEMO = True
     call_command("load_demo", stdout=io.StringIO())
-    named = {episode.patient.legal_first_name: episode for episode in Episode.objects.select_related("patient")}
+    with everything():
+        named = {episode.patient.legal_first_name: episode for episode in Episode.objects.select_related("patient")}
     return Demo(filling=named["Marcus"], submitted=named["Maya"], planning=named["Jordan"], signed=named["Denise"])
 
 
-def places(demo: Demo) -> Iterator[tuple[str, str, str]]:
+def places(demo: Demo) -> list[tuple[str, str, str]]:
     """(role, url name, address): every page, every section of every questionnaire, every form of a plan."""
+    with everything():
+        return list(_places(demo))
+
+
+def _places(demo: Demo) -> Iterator[tuple[str, str, str]]:
     plan = Plan.objects.get(episode=demo.planning)
     problem = plan.problems.first()
     flag = Flag.objects.filter(episode=demo.filling, status=Flag.Status.OPEN).first()
