@@ -88,9 +88,9 @@ def counted(real_transactions: None, settings: Any, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_forty_wrong_passwords_are_five_looks_at_the_password(counted: Callable[[type, str], list[object]], way: str) -> None:
+def test_twelve_wrong_passwords_are_five_looks_at_the_password(counted: Callable[[type, str], list[object]], way: str) -> None:
     user, looks = make_user("nadia"), counted(User, "check_password")
-    for number in range(40):
+    for number in range(12):
         answer = client().post(LOGIN, {"login": user.username, "password": f"wrong {number}"}, headers=WAYS[way])
         assert answer.status_code in (200, 429) and not answer.headers["Content-Type"].startswith("application/json")
     assert len(looks) == 5
@@ -112,7 +112,7 @@ def test_wrong_codes_are_counted(counted: Callable[[type, str], list[object]], w
     user, looks = make_user("nadia"), counted(TOTP, "validate_code")
     with_factor(user)
     browser = log_in(user)
-    for _ in range(20):
+    for _ in range(8):
         browser.post(SECOND, {"code": "000000"}, headers=WAYS[way])
     assert len(looks) <= 5 and not is_in(browser)
 
@@ -122,7 +122,7 @@ def test_wrong_passwords_of_a_confirmation_are_counted(counted: Callable[[type, 
     user = make_user("nadia")
     browser = log_in(user)
     looks = counted(User, "check_password")
-    for number in range(20):
+    for number in range(8):
         browser.post("/accounts/reauthenticate/", {"password": f"wrong {number}"}, headers=WAYS[way])
     assert len(set(looks)) == 5
 

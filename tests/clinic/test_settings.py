@@ -104,6 +104,8 @@ def test_the_owners_address_is_for_commands_that_change_the_schema(monkeypatch: 
     assert config["OPTIONS"]["options"] == "-c search_path=public,pg_temp"
 
 
+START = """import clinic.settings as s
+print(s.REQUIRE_SECOND_FACTOR, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME)"""
 PRODUCTION = {
     "STEADY_ENV": "production", "STEADY_SECRET_KEY": STRONG, "STEADY_ALLOWED_HOSTS": "steady.example.org",
     "STEADY_EMAIL_URL": "smtp://u:p@mail.example.org:587", "DATABASE_URL": "postgres://steady_web@127.0.0.1/steady",
@@ -123,10 +125,10 @@ PRODUCTION = {
 def test_production_starts_or_says_why_not(changes: dict[str, str], sentence: str) -> None:
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("STEADY_", "DATABASE_", "DJANGO_"))}
     done = subprocess.run(
-        [sys.executable, "-c", "import clinic.settings as s; print(s.REQUIRE_SECOND_FACTOR, s.SESSION_COOKIE_SECURE)"],
+        [sys.executable, "-c", START],
         cwd=CHECKOUT, env=plain | PRODUCTION | changes, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if sentence:
         assert done.returncode == 1 and sentence in done.stderr.splitlines()[-1]
     else:
-        assert done.stdout == "True True\n"
+        assert done.stdout == "True True True __Host-steady_session __Host-csrftoken\n"
