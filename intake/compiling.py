@@ -111,6 +111,8 @@ def _item(data: Mapping[str, Any], value_sets: Mapping[str, Any], problems: list
     for limit, types in FITS.items():
         if (limit in found.rows or limit in data) and kind not in types:
             problem(f"{limit} on a question of type {kind} is not supported")
+    if data.get("maxLength", 1) < 1:
+        problem("maxLength must be a whole number above 0, else nothing could be answered")
     item = Item(
         link_id=link_id, type=kind, text=data.get("text", ""), prefix=data.get("prefix", ""),
         required=data.get("required", False), repeats=data.get("repeats", False), read_only=data.get("readOnly", False),
