@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from clinic import seal
 from clinic.backup import BackupProblem, contents, database, envelope
 from clinic.backup.contents import Manifest, Progress, Tally
 from clinic.walls import OUR_APPS
@@ -54,7 +55,7 @@ def _manifest(cursor: CursorWrapper) -> Manifest:
         migrations=migrations,
         content=content_hashes(),
         sequences=database.sequences(cursor),  # no row has a higher number than these, which are read after all of them
-        seal_head=None,
+        seal_head=list(newest) if (newest := seal.head()) else None,
     )
 
 

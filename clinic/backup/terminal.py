@@ -44,7 +44,7 @@ class BackupCommand(BaseCommand):
         return say
 
     def tell(self, manifest: Manifest) -> None:
-        head = manifest.seal_head or "none: the record of accesses and changes has not been sealed yet"
+        head = " ".join(str(part) for part in manifest.seal_head or ["none: the record of accesses and changes was not sealed yet"])
         self.stdout.write(
             f"{manifest.rows:,} rows in {len(manifest.tables)} tables, of {manifest.made_at}\n"
             f"Steady {manifest.steady}, PostgreSQL {manifest.postgresql}, {len(manifest.migrations)} migrations\n"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pyrage
 import pytest
 from django.core.management import call_command
@@ -249,17 +250,13 @@ def house(real_transactions: None) -> House:
 SUM = 'md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C"))'
 
 
-def state(name: str) -> dict[str, Any]:
+def state(admin: psycopg.Connection) -> dict[str, Any]:
     """Everything in a database that a backup must bring back, asked otherwise than a backup does: rows, numbers, privileges, triggers."""
-    with databases.admin(name) as admin:
-        tables = [table for (table,) in admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
-        found: dict[str, Any] = {
-            f"rows of {table}": admin.execute(f'SELECT {SUM}, count(*) FROM "{table}" t').fetchone()
-            for table in tables
-            if table not in LEFT_OUT
-        }
-        for what, query in STATE.items():
-            found[what] = admin.execute(query).fetchall()
+    tables = [table for (table,) in admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
+    found: dict[str, Any] = {what: admin.execute(query).fetchall() for what, query in STATE.items()}
+    for table in tables:
+        if table not in LEFT_OUT:
+            found[f"rows of {table}"] = admin.execute(f'SELECT {SUM}, count(*) FROM "{table}" t').fetchone()
     return found
 
 
@@ -292,8 +289,9 @@ def test_there_and_back(house: House, tmp_path: Path, monkeypatch: pytest.Monkey
             assert "0 rows differ" in out.getvalue() and "0 problems" in out.getvalue()
             with pytest.raises(CommandError, match="has tables already"):
                 call_command("restore", str(file), stdout=out)
-        assert state(name) == state(databases.NAME)
-    assert state(databases.NAME)["rows of clinic_patient"][1] == 3
+        with databases.admin(name) as here, databases.admin(databases.NAME) as there:
+            assert state(here) == state(there)
+            assert state(here)["rows of clinic_patient"][1] == 3
 
 
 LATE = """

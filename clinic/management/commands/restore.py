@@ -1,5 +1,5 @@
 """Restore a backup into an empty database: all of it or nothing. Compares every row, brings the tables up to date, raises the walls,
-and checks the signatures. STEADY_BACKUP_KEY names the secret key's file.
+and checks the signatures and the record's seals. STEADY_BACKUP_KEY names the secret key's file.
 """
 
 from argparse import ArgumentParser
@@ -12,8 +12,8 @@ from django.core.management.base import CommandError
 from clinic.backup import envelope, make, restore
 from clinic.backup.terminal import BackupCommand
 
-# Each ends the process with code 1 when something does not hold.
-CHECKS = ("verify_signatures",)
+# Each ends the process with code 1, or with a sentence, when something does not hold.
+CHECKS = ("verify_signatures", "verify_audit")
 
 
 class Command(BackupCommand):
@@ -29,7 +29,7 @@ class Command(BackupCommand):
         failed = [name for name in CHECKS if not self._holds(name)]
         if failed:
             said = f"{', '.join(failed)} says above what."
-            raise CommandError(f"Every row is restored as it was, and it was not in order when the backup was made: {said}")
+            raise CommandError(f"Every row is restored as it was when the backup was made; not all of it could be shown to hold: {said}")
         changed = [app for app, digest in make.content_hashes().items() if manifest.content.get(app) != digest]
         if changed:
             self.stdout.write(f"The content files of {', '.join(changed)} have changed since the backup; set_up loads the new ones.")
@@ -39,5 +39,8 @@ class Command(BackupCommand):
         try:
             call_command(name, stdout=self.stdout, stderr=self.stderr)
         except SystemExit:
+            return False
+        except CommandError as error:
+            self.stderr.write(str(error))
             return False
         return True
