@@ -1,5 +1,6 @@
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from clinic.postgres.operations import AddIndexWhileServing
 
 
 class Migration(migrations.Migration):
@@ -9,6 +10,6 @@ class Migration(migrations.Migration):
     dependencies = [("clinic", "0004_seals")]
 
     operations = [
-        AddIndexConcurrently("accessevent", models.Index(fields=["transaction", "id"], name="access_event_to_seal")),
-        AddIndexConcurrently("change", models.Index(fields=["transaction", "id"], name="change_to_seal")),
+        AddIndexWhileServing("accessevent", models.Index(fields=["transaction", "id"], name="access_event_to_seal")),
+        AddIndexWhileServing("change", models.Index(fields=["transaction", "id"], name="change_to_seal")),
     ]
