@@ -37,6 +37,7 @@ class Machine:
         self.folder, self.key = folder, folder.parent / "key"
         self.environment = PLAIN | {
             "STEADY_DATA": str(folder), "STEADY_DEMO": "1", "STEADY_SECRET_KEY": SECRET, "STEADY_BACKUP_KEY": str(self.key),
+            "STEADY_AUDIT_KEY": str(folder.parent / "audit-key"), "STEADY_SEAL_COPY": str(folder.parent / "seals"),
         }  # fmt: skip
 
     def command(self, *words: str) -> list[str]:
@@ -68,7 +69,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, P
     """A machine with the demo clinic, and a backup of it."""
     folder = tmp_path_factory.mktemp("machines")
     machine, file = Machine(folder / "first"), folder / "backup"
-    for words in (("backup_key", str(machine.key)), ("set_up",), ("backup", str(file)), ("backup_verify", str(file))):
+    for words in (("backup_key", str(machine.key)), ("set_up",), ("seal_audit",), ("backup", str(file)), ("backup_verify", str(file))):
         done = machine.manage(*words)
         assert done.returncode == 0, done.stderr
     assert "The backup is whole" in done.stdout
@@ -103,12 +104,16 @@ def test_a_second_machine_becomes_the_first(first: tuple[Machine, Path], second:
     done = two.manage("restore", str(file))
     assert done.returncode == 0, done.stderr
     assert "0 rows differ" in done.stdout and "1 signed plans checked, 0 problems" in done.stdout
+    assert re.search(r"Seal of the record: 1 [0-9a-f]{64}\n", done.stdout)
+    assert re.search(r"1 seals and \d+ rows checked, 0 problems", done.stdout)
     with one.asked(monkeypatch) as there:
         before = state(there)
     with two.asked(monkeypatch) as here:
         assert state(here) == before
     assert before["rows of clinic_change"][1] > 1000, "the record came along, and nothing was written about the restore"
     assert two.manage("set_up").returncode == 0
+    sealed = [two.manage("seal_audit"), two.manage("verify_audit")]
+    assert [done.returncode for done in sealed] == [0, 0], sealed
     assert two.python(LOG_IN) == "200 200 b'%PDF-'\n"
     again = two.manage("restore", str(file))
     assert again.returncode == 1 and again.stderr.count("\n") == 1
