@@ -38,13 +38,14 @@ def make(file: Path, key: Any, progress: Progress) -> Manifest:
                     out.write(piece)
             out.write(contents.END)
             tables[name] = counting.table(columns)
-        manifest = _manifest(cursor)
+        manifest = _manifest(cursor, sealed="clinic_seal" in names)
         manifest.tables = tables
         out.write(manifest.line())
     return manifest
 
 
-def _manifest(cursor: CursorWrapper) -> Manifest:
+def _manifest(cursor: CursorWrapper, *, sealed: bool) -> Manifest:
+    """`sealed`: whether this database knows seals; before an upgrade it is backed up by newer code than made it."""
     cursor.execute("SELECT app, name FROM django_migrations ORDER BY id")
     migrations = [list(row) for row in cursor.fetchall()]
     cursor.execute("SHOW server_version")
@@ -55,7 +56,7 @@ def _manifest(cursor: CursorWrapper) -> Manifest:
         migrations=migrations,
         content=content_hashes(),
         sequences=database.sequences(cursor),  # no row has a higher number than these, which are read after all of them
-        seal_head=list(newest) if (newest := seal.head()) else None,
+        seal_head=list(newest) if sealed and (newest := seal.head()) else None,
     )
 
 
