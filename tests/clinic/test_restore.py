@@ -187,7 +187,7 @@ def test_a_backup_of_the_first_release_enters_this_one(real_transactions: None, 
             restore.restore(tmp_path / "old", KEY, quiet)
         with databases.admin(name) as admin, databases.admin(databases.NAME) as current:
             here, there = state(admin), state(current)
-            assert admin.execute("SELECT record_number FROM clinic_patient").fetchone() == (1,)
+            assert admin.execute("SELECT record_number FROM clinic_patient").fetchone() == ("1",)
     for what in ("privileges", "triggers", "constraints", "indexes", "columns that may be changed"):
         assert here[what] == there[what], what
 
