@@ -130,8 +130,8 @@ def may_make_temporary_tables(cursor: CursorWrapper) -> bool:
 
 
 def _grant(cursor: CursorWrapper, table: str, wanted: str) -> None:
-    cursor.execute(f'REVOKE ALL ON "{table}" FROM {WEB_ROLE}')
-    cursor.execute(f'GRANT {wanted} ON "{table}" TO {WEB_ROLE}')
+    # As one: nobody meets the table between losing a privilege and having it again.
+    cursor.execute(f'REVOKE ALL ON "{table}" FROM {WEB_ROLE}; GRANT {wanted} ON "{table}" TO {WEB_ROLE}')
 
 
 def recorded_models() -> Iterator[type[models.Model]]:

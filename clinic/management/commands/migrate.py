@@ -6,6 +6,7 @@ everybody pass, and tries again; what it had not finished is undone, what it had
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from django.core.management import call_command
@@ -27,26 +28,26 @@ class Command(Migrate):
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [LOCK_TIMEOUT])
         try:
-            self._in_turn("the tables", lambda: super(Command, self).handle(*args, **options))
+            self._in_turn("the tables", lambda attempt: super(Command, self).handle(*args, **options))
             if not (options["plan"] or options["check_unapplied"] or options["app_label"]):
                 self._in_turn("the walls", self._raise_walls)
         finally:
             if not connection.in_atomic_block:
                 connection.close()  # and with it the limit
 
-    def _raise_walls(self) -> None:
+    def _raise_walls(self, attempt: int) -> None:
+        """All or nothing at first. Where people are in the way, statement by statement: each wants one table, and has it in its turn."""
         call_command("createcachetable", verbosity=0)
-        # In one transaction: nobody meets a table between losing a privilege and having it again.
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic() if attempt == 1 else nullcontext(), connection.cursor() as cursor:
             missing = walls.raise_walls(cursor)
         for sentence in missing:
             self.stderr.write(sentence)
 
-    def _in_turn(self, what: str, step: Callable[[], object]) -> None:
+    def _in_turn(self, what: str, step: Callable[[int], object]) -> None:
         """Do it when nobody is in the way, within a few minutes. Raises CommandError when somebody is for longer."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                step()
+                step(attempt)
             except OperationalError as error:
                 if getattr(error.__cause__, "sqlstate", None) not in (LOCK_NOT_AVAILABLE, DEADLOCK):
                     raise
