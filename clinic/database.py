@@ -15,7 +15,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,9 +87,12 @@ def home() -> Path:
 
 def ensure(purpose: str = "demo") -> None:
     """Make sure a database answers and its addresses are in the environment. Raises DatabaseProblem with a sentence."""
-    if os.environ.get("DATABASE_URL"):
-        return
-    server = cluster(purpose)
+    if not os.environ.get("DATABASE_URL"):
+        bring_up(cluster(purpose))
+
+
+def bring_up(server: Cluster) -> None:
+    """Start a cluster with its roles and its database, and leave their addresses in the environment."""
     with _alone(server):
         _start(server)
         with _connect(server.conninfo()) as connection:
@@ -116,6 +119,34 @@ def check_addresses() -> None:
             raise DatabaseProblem(f"{name} is no address of a PostgreSQL server. Write one like {EXAMPLE}") from None
         except psycopg.OperationalError as error:
             raise DatabaseProblem(f"The server that {name} names cannot be used: {str(error).strip()}") from None
+
+
+SHOW_DURABLE = "SELECT " + ", ".join(f"current_setting('{name}')" for name in DURABLE)
+
+
+def forgetful(shown: Sequence[str]) -> str:
+    """What SHOW_DURABLE gave, as a sentence about what is wrong; empty for a server that keeps whatever it acknowledges.
+
+    Any other value than off (a commit that waits for a standby, say) has the server's own disk written first.
+    """
+    off = [name for name, value in zip(DURABLE, shown, strict=True) if value == "off"]
+    if not off:
+        return ""
+    return f"The database server can lose what it has saved: {' and '.join(off)} {'is' if len(off) == 1 else 'are'} off and must be on."
+
+
+def check_durable() -> None:
+    """Raise DatabaseProblem when the web role's server would forget what it acknowledged. One that is away is no problem yet.
+
+    The tests' own server writes nothing through to the disk, so they do not ask.
+    """
+    import psycopg
+
+    if os.environ.get("STEADY_ENV") == "test":
+        return
+    with contextlib.suppress(psycopg.Error), psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=5) as connection:
+        if problem := forgetful(connection.execute(SHOW_DURABLE).fetchone() or ()):
+            raise DatabaseProblem(problem)
 
 
 def _connect(conninfo: str):  # type: ignore[no-untyped-def]
@@ -173,6 +204,14 @@ def start(server: Cluster) -> None:
     """Start the cluster unless it runs, and hold it until this process ends."""
     with _alone(server):
         _start(server)
+
+
+def revive() -> bool:
+    """Start again whatever cluster this process holds and that has died; True when there was one. Raises DatabaseProblem."""
+    dead = [server for server in _held if not running(server)]
+    for server in dead:
+        start(server)
+    return bool(dead)
 
 
 def _start(server: Cluster) -> None:

@@ -5,16 +5,18 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 
+from django.conf import settings
 from django.db import DatabaseError, DataError, Error, IntegrityError, InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from clinic.audit import AuditFailed
+from clinic.database import SHOW_DURABLE, forgetful
 
 log = logging.getLogger("steady.health")
 RETRY_AFTER_SECONDS = "5"
-READY_SECONDS = 3
+READY_SECONDS = 2.5
 NO_ANSWER = {"database": "The database does not answer."}
 # The two records the database keeps: whatever keeps a row out of them, nothing may be shown or changed.
 RECORDS = frozenset({"clinic_accessevent", "clinic_change"})
@@ -48,7 +50,7 @@ class DatabaseFaultMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        return unavailable(exception) if is_outage(exception) else None
+        return unavailable(request, exception) if is_outage(exception) else None
 
 
 def is_outage(exception: BaseException | None) -> bool:
@@ -61,12 +63,16 @@ def is_outage(exception: BaseException | None) -> bool:
     return isinstance(exception, AuditFailed | DatabaseError | InterfaceError)
 
 
-def unavailable(exception: BaseException) -> HttpResponse:
-    """503 with a sentence and Retry-After; drops the broken connection so that the next request gets a fresh one."""
+def unavailable(request: HttpRequest, exception: BaseException) -> HttpResponse:
+    """503 with a sentence and Retry-After; drops the broken connection so that the next request gets a fresh one.
+
+    "Not saved" is said only where it is certain: a COMMIT whose answer was lost may have been carried out.
+    """
     log.error("the database did not answer", exc_info=exception)
     if not connection.in_atomic_block:
         connection.close()
-    response = HttpResponse(render_to_string("503.html"), status=503)
+    context = {"perhaps": request.method == "POST" and getattr(request, "committing", False)}
+    response = HttpResponse(render_to_string("503.html", context), status=503)
     response["Retry-After"] = RETRY_AFTER_SECONDS
     return response
 
@@ -107,6 +113,9 @@ def _look() -> Iterator[tuple[str, str]]:
         cursor.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
         if cursor.fetchone()[0]:
             yield "walls", "The web role may make temporary tables, which could catch the record of accesses."
+        cursor.execute(SHOW_DURABLE)
+        if settings.STEADY_ENV != "test" and (problem := forgetful(cursor.fetchone())):
+            yield "durability", problem
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

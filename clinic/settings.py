@@ -80,8 +80,13 @@ def _secret_key() -> str:
     return key
 
 
-# A request that waits longer than this ends in a 503 and frees its thread. The owner, who migrates, may take its time.
-WEB_TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "15s", "idle_in_transaction_session_timeout": "60s"}
+# Whoever asks for a page reads within 3 seconds that the records do not answer (docs/adr/0015). Commands may take their time.
+SERVES = os.environ.get("STEADY_SERVES") == "1"  # set by clinic/wsgi.py
+WEB_TIMEOUTS = {"lock_timeout": "2s", "statement_timeout": "2s"} if SERVES else {"lock_timeout": "30s"}
+# A worker that stopped in mid-request gives back what it had locked.
+WEB_TIMEOUTS["idle_in_transaction_session_timeout"] = "10s" if SERVES else "60s"
+# How long a server that hangs is listened to; None is for ever.
+ANSWER_SECONDS = 2.5 if SERVES else None
 # Milliseconds and seconds until a server that vanished from the network counts as gone; sockets know nothing of it.
 NETWORK_TIMEOUTS = {"tcp_user_timeout": 15_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
@@ -104,7 +109,7 @@ def _database() -> dict:
         raise refused from None
     config["HOST"] = unquote(config["HOST"])  # a socket folder is percent-encoded
     options = config.setdefault("OPTIONS", {})
-    for option, value in {"connect_timeout": 3, **NETWORK_TIMEOUTS}.items():
+    for option, value in {"connect_timeout": 2, **NETWORK_TIMEOUTS}.items():
         options.setdefault(option, value)
     # A temporary table, looked up first by default, could catch what is written into the record of accesses.
     session = {"search_path": "public,pg_temp"} | ({} if as_owner else WEB_TIMEOUTS)

@@ -62,6 +62,8 @@ class TransactionMiddleware:
             # A refusal undoes what the request wrote.
             if response.status_code >= 400 and response.status_code not in audit.KEPT:
                 transaction.set_rollback(True)
+            else:
+                request.committing = True  # type: ignore[attr-defined]  # from here on nobody can say that nothing was saved
         audit.record_denials(request, response)
         return response
 

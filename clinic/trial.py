@@ -23,6 +23,7 @@ from clinic import database
 HOST = "127.0.0.1"
 START_SECONDS = 30
 STOP_SECONDS = 10
+WATCH_SECONDS = 1
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # The control socket lies in the home folder, where two trials would take it from each other.
 SERVER = [
@@ -76,6 +77,7 @@ def _serve(port: int, *, demo: bool) -> None:
     _say("Starting the database ...")
     database.ensure("demo" if demo else "own")
     database.check_addresses()
+    database.check_durable()
     os.environ["STEADY_SECRET_KEY"] = os.environ.get("STEADY_SECRET_KEY") or _secret_key()
     os.environ["STEADY_DEMO"] = str(int(demo))
     # Two trials of one checkout may begin together.
@@ -87,7 +89,7 @@ def _serve(port: int, *, demo: bool) -> None:
     try:
         _wait_until_ready(server, port)
         _say(f"\nSteady is ready: http://{HOST}:{port}/   (Ctrl-C stops it)")
-        raise TrialProblem(f"The web server ended by itself (code {server.wait()}).")
+        raise TrialProblem(f"The web server ended by itself (code {_watch(server)}).")
     finally:
         server.terminate()
         try:
@@ -139,6 +141,21 @@ def _wait_until_ready(server: subprocess.Popen, port: int) -> None:
             return
         time.sleep(0.1)
     raise TrialProblem("The web server did not become ready; its own words are above.")
+
+
+def _watch(server: subprocess.Popen) -> int:
+    """Wait for the web server's end and give its code. A database of ours that dies meanwhile is started again."""
+    failed = ""
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return server.wait(WATCH_SECONDS)
+        try:
+            if database.revive():
+                _say("The database had stopped and was started again. Nothing that was saved is lost.")
+        except database.DatabaseProblem as problem:  # processes it left behind may need a moment to go
+            if str(problem) != failed:
+                failed = str(problem)
+                _say(failed)
 
 
 def _end_with_parent() -> None:

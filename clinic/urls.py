@@ -16,6 +16,7 @@ from clinic.views import break_glass, care_team, caseload, first_visit, patients
 # Before anything reads admin.site.urls: the admin logs in at the same door as everybody else.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 own = requires(OWN_ACCOUNT)
+handler400 = "clinic.views.errors.bad_request"
 handler500 = "clinic.views.errors.server_error"
 
 accounts = [

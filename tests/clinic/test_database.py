@@ -134,3 +134,52 @@ def test_two_processes_take_turns(tmp_path: Path) -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             other.wait(0.7)
     assert other.communicate(timeout=20)[0] == "mine\n"
+
+
+@pytest.mark.parametrize(
+    ("shown", "sentence"),
+    [
+        (("on", "on", "on"), ""),
+        (("on", "on", "remote_apply"), ""),
+        (("off", "on", "on"), "The database server can lose what it has saved: fsync is off and must be on."),
+        (("on", "off", "local"), "The database server can lose what it has saved: full_page_writes is off and must be on."),
+        (("off", "on", "off"), "The database server can lose what it has saved: fsync and synchronous_commit are off and must be on."),
+    ],
+)
+def test_a_server_that_forgets_is_told_by_its_settings(shown: tuple[str, ...], sentence: str) -> None:
+    assert database.forgetful(shown) == sentence
+
+
+def serve(**changes: str) -> tuple[int, str]:
+    """What the web process says as it comes up, and how it ends."""
+    command = [sys.executable, "-c", "import clinic.wsgi; print('served')"]
+    done = subprocess.run(command, cwd=CHECKOUT, env=os.environ | changes, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_nobody_serves_from_a_server_that_forgets(db: None) -> None:
+    """The session of the web role is asked: its own settings may be otherwise than the server's."""
+    address = databases.address(databases.NAME, database.WEB)
+    forgets = f"{address}{'&' if '?' in address else '?'}options=-c%20synchronous_commit%3Doff"
+    code, said = serve(STEADY_ENV="development", DATABASE_URL=forgets)
+    assert code == 1 and "served" not in said
+    assert "The database server can lose what it has saved: " in said.splitlines()[-1] and "synchronous_commit" in said
+
+
+def test_the_tests_own_server_and_one_that_is_away_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgets = databases.address(databases.NAME, database.WEB)
+    monkeypatch.setenv("DATABASE_URL", forgets)
+    database.check_durable()
+    monkeypatch.setenv("STEADY_ENV", "development")
+    monkeypatch.setenv("DATABASE_URL", "postgres://a@127.0.0.1:1/x")
+    database.check_durable()
+
+
+def test_a_cluster_that_died_is_started_again_and_one_that_runs_is_left_alone(server: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Cluster] = []
+    monkeypatch.setattr(database, "_held", {server: None, database.cluster("test"): None})
+    monkeypatch.setattr(database, "running", lambda cluster: cluster != server)
+    monkeypatch.setattr(database, "start", started.append)
+    assert database.revive() and started == [server]
+    monkeypatch.setattr(database, "running", lambda cluster: True)
+    assert not database.revive() and started == [server]

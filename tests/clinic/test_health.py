@@ -7,13 +7,17 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import DatabaseError, DataError, IntegrityError, OperationalError, ProgrammingError, connection, connections
+from django.db.backends.postgresql import base as stock
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
 
-from clinic import audit, health, settings
+from clinic import audit, health
 from clinic.models import AccessEvent, Patient
 from clinic.postgres import base
+from clinic.views import errors
 from tests import databases
 from tests.clinic.test_access import logged_in
 from tests.clinic.test_pages import REGISTRATION, page_of
@@ -138,8 +142,6 @@ def test_a_lock_that_is_held_ends_in_a_sentence(house: House) -> None:
     """The web role's own limit, shortened here: the server gives up, and the connection serves on."""
     client = logged_in(house.staff["nurse"])
     with connection.cursor() as cursor:
-        limits = {name: cursor.execute(f"SHOW {name}").fetchone()[0] for name in settings.WEB_TIMEOUTS}
-        assert limits == {"lock_timeout": "5s", "statement_timeout": "15s", "idle_in_transaction_session_timeout": "1min"}
         cursor.execute("SET lock_timeout = '100ms'")
     with databases.admin(databases.NAME) as admin, admin.transaction():
         admin.execute("LOCK TABLE clinic_episode")
@@ -153,8 +155,25 @@ def test_a_server_that_says_nothing_ends_in_a_sentence(house: House, monkeypatch
     with databases.admin(databases.NAME) as admin, admin.transaction():
         admin.execute("LOCK TABLE clinic_episode")
         monkeypatch.setattr(base, "ANSWER_SECONDS", 0.3)
+        monkeypatch.setattr(base, "SILENT_SECONDS", 0)
         check_unavailable("silent", client.get("/caseload/"))
         monkeypatch.undo()
+    assert client.get("/caseload/").status_code == 200
+
+
+def test_who_says_nothing_is_not_asked_again_over_a_new_connection(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look whether a kept connection still works is what waits then; a new one would make the same request wait twice."""
+    client = logged_in(house.staff["nurse"])
+    assert client.get("/caseload/").status_code == 200
+    asked: list[object] = []
+    connection.close_if_unusable_or_obsolete()  # as between two requests of a kept connection
+    monkeypatch.setattr(stock.DatabaseWrapper, "get_new_connection", lambda wrapper, params: asked.append(params))
+    monkeypatch.setattr(base, "ANSWER_SECONDS", 0)
+    monkeypatch.setattr(base, "SILENT_SECONDS", 600)
+    check_unavailable("silent", client.get("/caseload/"))
+    assert not asked
+    monkeypatch.undo()
+    connection.silent_until = 0  # type: ignore[attr-defined]
     assert client.get("/caseload/").status_code == 200
 
 
@@ -243,7 +262,27 @@ def test_a_mistake_of_ours_is_a_500_with_a_sentence(house: House, monkeypatch: p
     assert "Minecanary" not in answer.content.decode()
 
 
+def test_a_session_that_cannot_be_saved_is_an_outage_and_one_that_was_deleted_is_not(rf: RequestFactory) -> None:
+    """Django calls both a bad request. What the request saved before is not called unsaved."""
+    request = rf.post("/")
+    request.committing = True  # type: ignore[attr-defined]
+    deleted, away = SessionInterrupted(), SessionInterrupted()
+    deleted.__context__, away.__context__ = caused(UpdateError), caused(UpdateError)
+    away.__context__.__context__ = OperationalError()
+    assert errors.bad_request(request, deleted).status_code == 400
+    answer = errors.bad_request(request, away)
+    assert answer.status_code == 503 and answer["Retry-After"] and "may or may not have been saved" in answer.content.decode()
+
+
 # Alive and ready
+
+
+def test_ready_names_a_server_that_forgets(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django.conf.settings.STEADY_ENV", "production")
+    monkeypatch.setattr(health, "SHOW_DURABLE", "SELECT 'on', 'off', 'on'")
+    assert Client().get("/readyz").json()["problems"] == {
+        "durability": "The database server can lose what it has saved: full_page_writes is off and must be on."
+    }
 
 
 def test_alive_and_ready(house: House) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clinic import database, trial
-from clinic.database import CHECKOUT
+from clinic.database import CHECKOUT, DatabaseProblem
 
 
 def run(*arguments: str, **changes: str) -> tuple[int, str]:
@@ -77,6 +77,27 @@ trial.main()
 """
     done = subprocess.run([sys.executable, "-c", code, str(int(number))], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "tidied\n\nStopped.\n", "")
+
+
+def test_a_database_that_died_is_started_again_and_said_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also when what it left behind keeps the first tries from it: that is said once."""
+    tries = iter([DatabaseProblem("not yet"), DatabaseProblem("not yet"), True, False])
+
+    def revive() -> bool:
+        found = next(tries)
+        if isinstance(found, DatabaseProblem):
+            raise found
+        return found
+
+    class Server:
+        def wait(self, seconds: float) -> int:
+            if tries.__length_hint__():
+                raise subprocess.TimeoutExpired("gunicorn", seconds)
+            return 3
+
+    monkeypatch.setattr(database, "revive", revive)
+    assert trial._watch(Server()) == 3  # type: ignore[arg-type]
+    assert capsys.readouterr().out == "not yet\nThe database had stopped and was started again. Nothing that was saved is lost.\n"
 
 
 def test_a_command_on_a_full_disk_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
