@@ -40,7 +40,7 @@ def review_break_glass(*, by: User, opened: BreakGlass, outcome: str, note: str)
         raise ValueError("Please write down what you looked at and why you decide so.")
     waiting = BreakGlass.objects.filter(pk=opened.pk, reviewed_at=None)
     written = waiting.update(reviewed_at=timezone.now(), reviewed_by=by, outcome=outcome, review_note=note.strip())
-    opened.refresh_from_db()
+    opened = BreakGlass.objects.get(pk=opened.pk)
     if not written and (opened.reviewed_by, opened.outcome, opened.review_note) != (by, outcome, note.strip()):
         raise Stale(opened)
     return opened
@@ -72,5 +72,4 @@ def lift_restriction(*, by: User, restriction: ChartRestriction, reason: str) ->
     """End a restriction; ended already is no error."""
     standing = ChartRestriction.objects.standing().filter(pk=restriction.pk)
     standing.update(ended_at=timezone.now(), ended_by=by, ended_reason=reason.strip())
-    restriction.refresh_from_db()
-    return restriction
+    return ChartRestriction.objects.get(pk=restriction.pk)

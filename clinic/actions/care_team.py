@@ -39,6 +39,9 @@ def leave_care_team(*, by: User, member: CareTeamMember) -> CareTeamMember:
             f"Only the care team opens this chart, and without {member.user} nobody on it could change that. "
             "First add another case manager or supervisor to the team, or lift the restriction."
         )
+    member = CareTeamMember.objects.get(pk=member.pk)
+    if member.ended_at is not None:
+        return member
     member.ended_at, member.ended_by = timezone.now(), by
     member.save(update_fields=["ended_at", "ended_by"])
     return member
