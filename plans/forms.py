@@ -36,7 +36,10 @@ def _version() -> forms.IntegerField:
 
 
 class _Cleaned(_Clean, forms.ModelForm):
+    """`key` is the mark of a form that adds against double clicks."""
+
     version = _version()
+    key = forms.UUIDField(widget=forms.HiddenInput, required=False)
 
     def values(self) -> dict[str, Any]:
         """The cleaned values of the model's own fields."""

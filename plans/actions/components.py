@@ -26,7 +26,9 @@ def decide(
 
     Whether declining asks for a reason follows from the flags that stand now. Raises ReasonNeeded, Stale, AlreadySigned.
     """
-    component = locked(component, version)
+    component, done = locked(component, version, {"decision": decision, "note": note, "reason": reason})
+    if done:
+        return component
     plan = component.plan
     tree.weigh(component, tree.standing(plan), plan.assessment.facts)
     if decision == Component.Decision.DECLINED and component.suggestion["reason_needed"] and not reason.strip():

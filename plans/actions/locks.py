@@ -1,6 +1,7 @@
 """What every write of a plan begins and ends with: the plan locked and still a draft, the row as it was read, who wrote it."""
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from django.utils import timezone
 
@@ -25,14 +26,27 @@ def open_draft(plan: Plan) -> Plan:
     return plan
 
 
-def locked(part: Row, version: int) -> Row:
-    """The part of a draft as it is now, `plan` locked with it. Raises Stale when it is not the version that was read, AlreadySigned."""
+def locked(part: Row, version: int, wanted: Mapping[str, Any]) -> tuple[Row, bool]:
+    """The part of a draft as it is now, `plan` locked with it, and whether it says what is `wanted` already (`settled`).
+
+    Raises Stale when it is not the version that was read, AlreadySigned.
+    """
     plan = open_draft(part.plan)
     current: Row = type(part)._default_manager.get(pk=part.pk)  # type: ignore[assignment]
     current.plan = plan
-    if current.version != version:
+    return current, settled(current, version, wanted)
+
+
+def settled(current: Any, version: int, wanted: Mapping[str, Any]) -> bool:
+    """Whether a form was sent twice: the row has moved on from the version that was read, to just what is wanted.
+
+    Raises Stale when it has moved on to something else.
+    """
+    if current.version == version:
+        return False
+    if any(getattr(current, name) != value for name, value in wanted.items()):
         raise Stale(current)
-    return current
+    return True
 
 
 def save(by: User, part: PlanRow) -> None:

@@ -3,9 +3,8 @@
 from django.db import transaction
 from django.utils import timezone
 
-from clinic.actions import Stale
 from clinic.models import User
-from plans.actions.locks import open_draft
+from plans.actions.locks import open_draft, settled
 from plans.models import Deferral, Plan
 
 
@@ -17,8 +16,8 @@ def give_reason(*, by: User, plan: Plan, rule: str, subject: str, reason: str, v
     """
     plan = open_draft(plan)
     deferral = Deferral.with_withdrawn.filter(plan=plan, rule=rule, subject=subject).first()
-    if deferral and deferral.version != version:
-        raise Stale(deferral)
+    if deferral and settled(deferral, version, {"reason": reason, "removed": False}):
+        return deferral
     deferral = deferral or Deferral(
         plan=plan, rule=rule, subject=subject, program_id=plan.program_id, patient_id=plan.patient_id, version=0
     )
@@ -31,8 +30,8 @@ def withdraw_reason(*, by: User, deferral: Deferral, version: int) -> Deferral:
     """Take a reason back: the finding is open again. Raises Stale with the reason as it is now, AlreadySigned."""
     open_draft(deferral.plan)
     current = Deferral.with_withdrawn.get(pk=deferral.pk)
-    if current.version != version:
-        raise Stale(current)
+    if settled(current, version, {"removed": True}):
+        return current
     return _save(by, current, removed=True)
 
 

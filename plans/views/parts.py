@@ -28,10 +28,12 @@ def add_part(request: HttpRequest, episode_id: uuid.UUID, kind: str, parent_id: 
     rights.check_part(request.user, kind, None, episode)  # type: ignore[arg-type]
     if parent is not None:
         _check_medicines(request, plan, parent, episode)
-    form = _form(request, kind, episode, initial={"version": 0})
+    form = _form(request, kind, episode, initial={"version": 0, "key": uuid.uuid4()})
     if request.method == "POST" and form.is_valid():
         rights.check_part(request.user, kind, form.cleaned_data.get("discipline"), episode)  # type: ignore[arg-type]
-        part = actions.add_part(by=request.user, plan=plan, kind=kind, values=form.values(), parent=parent)  # type: ignore[arg-type]
+        part = actions.add_part(
+            by=request.user, plan=plan, kind=kind, values=form.values(), parent=parent, key=form.cleaned_data["key"]  # type: ignore[arg-type]
+        )
         messages.success(request, f"{kind.capitalize()} added.")
         say_if_patient_is_asked_again(request, plan)
         return redirect(on_the_plan(episode, f"part-{part.public_id}"))  # type: ignore[attr-defined]

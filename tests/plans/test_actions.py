@@ -61,9 +61,9 @@ def decide(by: User, plan: Plan, component_id: str, decision: str = "accepted", 
         return actions.decide(by=by, component=row, decision=decision, **given)
 
 
-def add(by: User, plan: Plan, kind: str, parent: Any = None, **values: Any) -> Any:
+def add(by: User, plan: Plan, kind: str, parent: Any = None, key: uuid.UUID | None = None, **values: Any) -> Any:
     with acting(by, "plan.edit"):
-        return actions.add_part(by=by, plan=plan, kind=kind, values=values, parent=parent)
+        return actions.add_part(by=by, plan=plan, kind=kind, values=values, parent=parent, key=key)
 
 
 def whole(house: House, person: str = "V5", plan: Plan | None = None) -> Plan:
@@ -120,6 +120,36 @@ def outline(plan: Plan) -> list[str]:
 
 
 WHOLE = ["Kratom use disorder, moderate", f"  {GOAL['text']}", "    Weigh every dose", "      Taper card", "      CBT for cravings"]
+
+
+# Sent twice
+
+
+def test_a_part_added_twice_by_one_form_is_one_part_and_another_text_is_another_part(house: House) -> None:
+    plan, by, key = draft(house), house.staff["nurse"], uuid.uuid4()
+    first, second = (add(by, plan, "problem", title="Sleep", source="Own words", key=key) for _ in range(2))
+    assert first == second and Problem.objects.filter(plan=plan).count() == 1
+    other = add(by, plan, "problem", title="Pain", source="Own words", key=key)
+    assert other != first and Problem.objects.filter(plan=plan).count() == 2
+
+
+def test_what_is_saved_already_is_no_conflict_and_writes_nothing_again(house: House) -> None:
+    plan, by = whole(house), house.staff["nurse"]
+    goal, row = Goal.objects.get(plan=plan), component(plan, "CBT-01")
+    given = {"rule": "PV-6", "subject": "", "reason": "She asked for time."}
+    with acting(by, "plan.edit"):
+        now = actions.edit_part(by=by, part=goal, values={"text": "Half by spring"}, version=1).plan
+        written: dict[str, Callable[[], Any]] = {
+            "edit": lambda: actions.edit_part(by=by, part=goal, values={"text": "Half by spring"}, version=1),
+            "decide": lambda: actions.decide(by=by, component=row, decision="not now", note="", reason="", version=row.version),
+            "details": lambda: actions.edit_details(by=by, plan=now, values={"discharge_criteria": "Other"}, version=now.version),
+            "reason": lambda: actions.give_reason(by=by, plan=plan, version=0, **given),
+            "remove": lambda: actions.remove_part(by=by, part=goal, version=2),
+        }
+        for name, write in written.items():
+            first = write()
+            before = Change.objects.count()
+            assert (write(), Change.objects.count()) == (first, before), name
 
 
 # Begun
