@@ -103,6 +103,7 @@ def bring_up(server: Cluster) -> None:
             prepare(connection)
     os.environ["DATABASE_URL"] = server.url(WEB)
     os.environ["DATABASE_OWNER_URL"] = server.url(OWNER)
+    purpose = server.data.name.removeprefix("postgres-")
     os.environ.setdefault("STEADY_AUDIT_KEY", str(home() / f"audit-key-{purpose}.pem"))
     os.environ.setdefault("STEADY_SEAL_COPY", str(home() / f"seals-{purpose}" / "seals.jsonl"))
 

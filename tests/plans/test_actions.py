@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from clinic import workflow
 from clinic.actions import Stale
-from clinic.models import User
+from clinic.models import Change, User
 from clinic.transaction import acting
 from intake.actions import record_evaluation
 from intake.models import Flag, RuleSetting
