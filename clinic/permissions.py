@@ -133,37 +133,53 @@ def scope(
     `full` narrows it to the rows of which every field may be shown. Own rows (O) are reached only on models that name their author.
     What denies comes before all that allows: neither a role nor an emergency opens a restricted chart or the user's own.
     """
-    from clinic.models import BreakGlass, CareTeamMember
+    held = grant(user, action, full=full)
+    found = ways(user, action, full=full, patient=patient, program=program)
+    if author and held.own_programs:
+        found.append(Q(**{f"{program}__in": held.own_programs, author: user}))
+    if not found:
+        return Q(pk__in=[])
+    return Q(*found, _connector=Q.OR) & not_denied(user, patient, everywhere=held.everywhere)
+
+
+def ways(user: "User", action: str, *, full: bool = False, patient: str = "patient_id", program: str = "program_id") -> list[Q]:
+    """The ways `scope` lets rows be reached, before what denies: each program, then care teams and emergencies.
+
+    All at once leave the planner no index that sorts; one after the other each has its own.
+    """
+    from clinic.models import BreakGlass
 
     held = grant(user, action, full=full)
-    if not held.any:
-        return Q(pk__in=[])
     if held.everywhere:
-        return Q(~_denied(user, patient))
-    team = CareTeamMember.objects.filter(user=user, ended_at=None).values("patient_id")
-    reach = Q(**{f"{program}__in": held.programs}) if held.programs else Q(pk__in=[])
-    if author and held.own_programs:
-        reach |= Q(**{f"{program}__in": held.own_programs, author: user})
+        return [~Q(pk=None)]
+    found = [Q(**{program: each}) for each in sorted(held.programs)]
     if held.team_programs:
-        mine = team.filter(program_id__in=held.team_programs)
+        mine = _team(user)  # a team is in its patient's program, so the program of the row says enough
         if held.emergency_programs:  # one list of patients: with an OR between two the planner would read the whole program
             opened = BreakGlass.objects.standing(user).filter(program_id__in=held.emergency_programs)
             mine = mine.union(opened.values("patient_id"), all=True)
-        reach |= Q(**{f"{program}__in": held.team_programs, f"{patient}__in": mine})
-    return reach & Q(~_denied(user, patient, team))
+        found.append(Q(**{f"{program}__in": held.team_programs, f"{patient}__in": mine}))
+    return found
 
 
-def _denied(user: "User", patient: str, team: QuerySet | None = None) -> Exists:
-    """True for a row whose chart is closed to this user by name, or to everybody but its care team (`team`: whose team they are on).
+def _team(user: "User") -> QuerySet:
+    """The ids of the patients on whose care teams the user is now."""
+    from clinic.models import CareTeamMember
 
-    Without `team` only the former counts: who reaches the whole organisation oversees restricted charts too.
+    return CareTeamMember.objects.filter(user=user, ended_at=None).values("patient_id")
+
+
+def not_denied(user: "User", patient: str = "patient_id", *, everywhere: bool = False) -> Q:
+    """False for a row whose chart is closed to this user by name, or to everybody but its care team.
+
+    `everywhere`: only the former counts, because who reaches the whole organisation oversees restricted charts too.
     """
     from clinic.models import ChartRestriction
 
     closed = Q(user=user)
-    if team is not None:
-        closed |= Q(user=None) & ~Q(patient_id__in=team)
-    return Exists(ChartRestriction.objects.filter(closed, patient_id=OuterRef(patient), ended_at=None))
+    if not everywhere:
+        closed |= Q(user=None) & ~Q(patient_id__in=_team(user))
+    return ~Q(Exists(ChartRestriction.objects.filter(closed, patient_id=OuterRef(patient), ended_at=None)))
 
 
 def roles_in(user: "User", program_id: int) -> frozenset[str]:

@@ -297,6 +297,10 @@ class Flag(ClinicalModel):
     def __str__(self) -> str:
         return f"{self.rule_id} {self.name}"
 
+    def rank(self) -> tuple[int, bool, str]:
+        """By which flags are sorted, as FlagQuerySet.standing has them."""
+        return -self.severity, not self.rule_id.startswith("SF"), self.rule_id
+
     @property
     def severity_word(self) -> str:
         return self.Severity(self.severity).name.lower()

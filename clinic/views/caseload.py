@@ -69,7 +69,7 @@ def front_door(request: HttpRequest) -> HttpResponse:
 @requires("chart.view")
 def caseload(request: HttpRequest) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]
-    rows = Episode.objects.caseload(user)
+    rows = Episode.objects.caseload(user, PAGE + 1)
     if reviews := may(user, "break_glass.review"):  # what the menu says is asked with the rows: no page is opened more often
         rows = rows.annotate(emergencies_waiting=BreakGlass.objects.waiting(user).how_many())
     episodes = list(rows[: PAGE + 1])

@@ -10,13 +10,13 @@ from django.urls import reverse
 
 from clinic import audit
 from clinic.models import Episode, User
-from clinic.permissions import may
+from clinic.permissions import grant, may, reaches
 
 
 def open_episode(request: HttpRequest, episode_id: uuid.UUID, *, audited: bool = True) -> Episode:
     """The episode of the URL with its patient and program, read for this view's declared action; the read is audited."""
     user: User = request.user  # type: ignore[assignment]
-    episodes = Episode.objects.visible_to(user, request.action).with_exceptions(user)  # type: ignore[attr-defined]
+    episodes = Episode.objects.visible_to(user, request.action).with_reach(user)  # type: ignore[attr-defined]
     episode = get_object_or_404(episodes.select_related("patient", "program"), public_id=episode_id)
     if audited:
         audit.read(request, episode.patient, reason="in an emergency" if episode.emergency_until else "")  # type: ignore[attr-defined]
@@ -24,14 +24,26 @@ def open_episode(request: HttpRequest, episode_id: uuid.UUID, *, audited: bool =
 
 
 def within(user: User, action: str, episodes: Iterable[Episode], *, full: bool = False) -> set[int]:
-    """The ids of those episodes that are in this user's reach for another action: one query, however many they are.
+    """The ids of those episodes that are in this user's reach for another action: no query for what was read with its reach
+    (EpisodeQuerySet.with_reach), as `open_episode` does, else one, however many they are.
 
     `full`: only those of which the user may see every field of the action, not just the minimum.
     """
-    ids = [episode.pk for episode in episodes]
-    if not ids or not may(user, action):
+    asked = list(episodes)
+    if not asked or not may(user, action):
         return set()
-    return set(Episode.objects.visible_to(user, action, full=full).filter(pk__in=ids).values_list("pk", flat=True))
+    if all(hasattr(episode, "on_team") for episode in asked):
+        return {episode.pk for episode in asked if _reaches(user, action, episode, full=full)}
+    visible = Episode.objects.visible_to(user, action, full=full)
+    return set(visible.filter(pk__in=[episode.pk for episode in asked]).values_list("pk", flat=True))
+
+
+def _reaches(user: User, action: str, episode: Any, *, full: bool) -> bool:
+    """`scope` in Python. Who opened a restricted chart by overseeing the whole organisation has no other way into it."""
+    if episode.restricted and not episode.on_team and not grant(user, action, full=full).everywhere:
+        return False
+    in_emergency = episode.emergency_until is not None
+    return reaches(user, action, episode.program_id, on_team=episode.on_team, in_emergency=in_emergency, full=full)
 
 
 def in_full(user: User, action: str, episode: Episode) -> bool:

@@ -57,8 +57,8 @@ def submit(*, by: User, episode: Episode, key: uuid.UUID) -> Assessment:
     Response.objects.bulk_update([response for response, _ in drafts], ["document", "status", "completed_at", "completed_by"])
     reading.submitted |= {response.code: response for response, _ in drafts}
     stage = workflow.ASSESSED if episode.stage in {workflow.REGISTERED, workflow.INTAKE} else None
-    due = (timezone.localdate(), "Write the plan")
-    return _assess(by, episode, known(reading), key, now, Assessment.Kind.INTAKE, stage=stage, due=due)
+    kind = Assessment.Kind.INTAKE
+    return _assess(by, episode, known(reading), key, now, kind, stage=stage, due=(timezone.localdate(), "Write the plan"))
 
 
 @joins_transaction

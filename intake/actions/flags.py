@@ -54,9 +54,7 @@ def reconcile(
     new, old = [flag for flag in changed if flag.pk is None], [flag for flag in changed if flag.pk]
     Flag.objects.bulk_create(new)
     Flag.objects.bulk_update(old, CHANGING)
-    return sorted(
-        (flag for flag in (*rows.values(), *new) if flag.status != Flag.Status.RESOLVED), key=lambda flag: (-flag.severity, flag.rule_id)
-    )
+    return sorted((flag for flag in (*rows.values(), *new) if flag.status != Flag.Status.RESOLVED), key=Flag.rank)
 
 
 def _raised(by: User, episode: Episode, rule: Fired, content_hash: str, assessment: Assessment | None, flag: Flag | None) -> Flag | None:

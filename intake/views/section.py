@@ -243,9 +243,8 @@ class Page:
         """Shown to a clinician: whoever else's answers keep a suicide screen from being one that clinicians asked."""
         if self.instrument.code != actions.SUICIDE_SCREEN or not is_clinician(self.request.user, self.episode.program_id):  # type: ignore[arg-type]
             return []
-        clinicians = set(clinicians_of(self.episode.program_id).values_list("user_id", flat=True))
-        authors = {row.by for row in self.rows.values() if row.state != State.MISSING}
-        return sorted((user for user in authors if user.pk not in clinicians), key=str)
+        authors = {row.by_id for row in self.rows.values() if row.state != State.MISSING}
+        return sorted(User.objects.filter(pk__in=authors).exclude(pk__in=clinicians_of(self.episode.program_id)), key=str)
 
     def _autosaved(self, form: SectionForm) -> HttpResponse:
         """Only what changed on the page: versions, questions that came or went, problems, safety flags."""

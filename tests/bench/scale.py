@@ -83,7 +83,7 @@ def _plan(name: str, reader: str) -> dict[str, int]:
     use(name)
     user = User.objects.get(username=reader)
     with acting(user, "chart.view"):
-        sql, params = Episode.objects.caseload(user)[: PAGE + 1].query.sql_with_params()
+        sql, params = Episode.objects.caseload(user, PAGE + 1)[: PAGE + 1].query.sql_with_params()
         with connection.cursor() as cursor:
             for _ in range(2):
                 cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) {sql}", params)

@@ -80,7 +80,7 @@ def test_loading_again_adds_and_changes_nothing(demo: str) -> None:
 
 
 def test_the_two_in_danger_stand_first_in_the_caseload_with_their_flags_open(demo: str) -> None:
-    caseload = list(Episode.objects.caseload(User.objects.get(username="nurse.demo")))
+    caseload = list(Episode.objects.caseload(User.objects.get(username="nurse.demo"), 50))
     assert {episode.patient.legal_first_name for episode in caseload[:2]} == {"Marcus", "Rob"}
     assert [episode.acuity_word for episode in caseload[:3]] == ["critical", "critical", "high"]
     flags = Flag.objects.filter(episode__in=caseload[:2], severity=Flag.Severity.CRITICAL)
