@@ -19,6 +19,7 @@ from intake.packet import packet
 from intake.responses import said
 from intake.views.answers import submitted
 from intake.views.flags import safety
+from intake.views.overview import SUBMITTED
 
 OWN_WORDS = ("strengths", "goals", "coping", "culture_faith", "hobbies", "work", "preferences")
 
@@ -34,6 +35,7 @@ def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         "may_plan": bool(within(request.user, "plan.edit", [episode])),  # type: ignore[arg-type]
         "may_answer": bool(within(request.user, "intake.edit", [episode])),  # type: ignore[arg-type]
         "responses": submitted(request.user, episode),  # type: ignore[arg-type]
+        "said": SUBMITTED if "submitted" in request.GET else "",
     }
     if latest and full:
         context |= {"result": latest.result, "levels": _bars(latest.result), "addons": _addons(latest.result)} | _undecided(latest.result)

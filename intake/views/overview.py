@@ -24,6 +24,8 @@ from intake.packet import may_fill, packet
 from intake.questionnaire import Item, Questionnaire
 from intake.views.flags import safety
 
+SUBMITTED = "The intake is submitted."
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -162,16 +164,15 @@ def intake(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
 def review(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     """What is still unanswered, asked once; then everything is frozen and assessed."""
     episode = open_episode(request, episode_id)
-    listed = [entry for entry in entries(request, episode) if entry.draft or not entry.submitted]
-    unanswered = sum(entry.progress.open for entry in listed)
     problem = ""
     if request.method == "POST":
-        problem = _submit(request, episode, unanswered)
+        problem = _submit(request, episode)
         if not problem:
             return _after_submit(request, episode)
+    listed = _to_submit(request, episode)
     context = about(request.user, episode) | safety(request.user, episode) | {  # type: ignore[arg-type]
         "entries": listed,
-        "unanswered": unanswered,
+        "unanswered": _unanswered(listed),
         "begun": any(entry.draft for entry in listed),
         "key": entry(request.POST, "key") or uuid.uuid4(),
         "problem": problem,
@@ -179,13 +180,22 @@ def review(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     return render(request, "intake/review.html", context, status=422 if problem else 200)
 
 
-def _submit(request: HttpRequest, episode: Episode, unanswered: int) -> str:
+def _to_submit(request: HttpRequest, episode: Episode) -> list[Entry]:
+    return [entry for entry in entries(request, episode) if entry.draft or not entry.submitted]
+
+
+def _unanswered(listed: list[Entry]) -> int:
+    return sum(entry.progress.open for entry in listed)
+
+
+def _submit(request: HttpRequest, episode: Episode) -> str:
     """Submit, or the sentence that says what is missing."""
     try:
         key = uuid.UUID(entry(request.POST, "key"))
     except ValueError:
         return "This page has lost its mark against double submits. Reload it and submit again."
-    if unanswered and entry(request.POST, "seen") != "1" and not actions.was_submitted(episode, key):
+    unanswered = 0 if entry(request.POST, "seen") == "1" else _unanswered(_to_submit(request, episode))
+    if unanswered and not actions.was_submitted(episode, key):
         return f"Please say that you have seen the {unanswered} unanswered questions, or answer them first."
     try:
         actions.submit(by=request.user, episode=episode, key=key)  # type: ignore[arg-type]
@@ -195,6 +205,8 @@ def _submit(request: HttpRequest, episode: Episode, unanswered: int) -> str:
 
 
 def _after_submit(request: HttpRequest, episode: Episode) -> HttpResponse:
-    messages.success(request, "The intake is submitted.")
-    name = "assessment" if within(request.user, "scores.view", [episode]) else "chart"  # type: ignore[arg-type]
-    return redirect(name, episode_id=episode.public_id)
+    """The assessment, which says so itself: a message for the next page would be another write, of the session."""
+    if within(request.user, "scores.view", [episode]):  # type: ignore[arg-type]
+        return redirect(reverse("assessment", kwargs={"episode_id": episode.public_id}) + "?submitted=1")
+    messages.success(request, SUBMITTED)
+    return redirect("chart", episode_id=episode.public_id)
