@@ -24,7 +24,7 @@ ASKED = "phq9"
 def statements_of(house: House) -> dict[str, list[str]]:
     """By request. Each was made once before for somebody else, so that questionnaires and content are read already."""
     for episode in (house.other, house.mine):
-        answered(house.staff["nurse"], episode, "V5")
+        answered(house.staff["intake"], episode, "V5")
         made = {"save": save(house, episode), "submit": submit(house, episode), "caseload": page(house, "caseload")}
         made["chart"] = page(house, "chart", house.mine)
     return made | {"sign": sign(house)}

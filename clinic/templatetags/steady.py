@@ -2,9 +2,14 @@
 
 import datetime
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from clinic import logs, workflow
 
@@ -73,3 +78,37 @@ def days_ago(at: datetime.date | datetime.datetime) -> str:
     if days in words:
         return words[days]
     return f"{days} days ago" if days > 0 else f"in {-days} days"
+
+
+# What a list repeats on every line: a component drawn once for each of its few values, and not once a line.
+
+
+@register.simple_tag
+@lru_cache(maxsize=20)
+def severity(level: str) -> SafeString:
+    """components/severity.html without a text."""
+    return mark_safe(render_to_string("components/severity.html", {"level": level, "text": ""}))  # noqa: S308 a template escapes
+
+
+@register.simple_tag
+def when(day: datetime.date) -> SafeString:
+    """components/when.html of a day."""
+    return _when(day, timezone.localdate())
+
+
+@lru_cache(maxsize=1000)
+def _when(day: datetime.date, today: datetime.date) -> SafeString:
+    return mark_safe(render_to_string("components/when.html", {"at": day}))  # noqa: S308 a template escapes
+
+
+@register.filter
+def short_date(day: datetime.date) -> str:
+    """“3 Feb 1990”, as the filter `date` writes it, without asking which formats there are."""
+    return f"{day.day} {day:%b %Y}"
+
+
+@register.simple_tag
+def score_chips(scores: Mapping[str, Mapping[str, str | None]]) -> SafeString:
+    """The scores of Episode.score_summary, each with its band."""
+    rows = ((score["label"], score["value"] or "not yet", f" {score['band']}" if score["band"] else "") for score in scores.values())
+    return format_html_join("", '<span class="st-chip">{} <strong>{}</strong>{}</span>', rows)

@@ -102,7 +102,7 @@ def _with_door(user: User, episodes: list[Episode]) -> list[tuple[Episode, str]]
 def _find(request: HttpRequest, text: str) -> list[Episode]:
     """At most one more than is shown, so that the page can say that there are more."""
     user: User = request.user  # type: ignore[assignment]
-    episodes = Episode.objects.visible_to(user, "patient.search").with_exceptions(user)
+    episodes = Episode.objects.visible_to(user, "patient.search").with_reach(user)
     return list(episodes.looked_for(text).select_related("patient", "program")[: RESULTS + 1])
 
 

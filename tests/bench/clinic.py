@@ -42,13 +42,19 @@ def _prepare() -> None:
     os.environ |= {"STEADY_SECRET_KEY": "benchmark " * 7, "STEADY_REQUIRE_SECOND_FACTOR": "1"}
     say("Starting the database ...")
     database.ensure("bench")
-    manage = [sys.executable, str(database.CHECKOUT / "manage.py"), "set_up"]
-    done = subprocess.run(manage, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"manage.py set_up failed on the template database:\n{done.stdout}\n{done.stderr}")
+    bring_up_to_date(database.DATABASE)
     import django
 
     django.setup()
+
+
+def bring_up_to_date(name: str) -> None:
+    """Migrations, walls and content of this checkout, in one of the databases."""
+    addresses = {"DATABASE_URL": CLUSTER.url(database.WEB, name), "DATABASE_OWNER_URL": CLUSTER.url(database.OWNER, name)}
+    manage = [sys.executable, str(database.CHECKOUT / "manage.py"), "set_up"]
+    done = subprocess.run(manage, env=os.environ | addresses, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"manage.py set_up failed on the database {name}:\n{done.stdout}\n{done.stderr}")
 
 
 def admin(name: str = "postgres") -> psycopg.Connection:

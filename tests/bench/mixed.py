@@ -21,7 +21,7 @@ from tests.bench.sheet import Sheet
 NAME, DRAFTS, WRITERS = "bench_mixed", 4000, 48
 WHOLE = {"save": 100.0, "page": 25.0, "poll": 8.0, "submit": 1.5}  # a second
 P95_MS, P99_MS = 300, 1000
-PAGES = ("/caseload/", "/episodes/{}/chart/", "/episodes/{}/intake/phq9/1/", "/patients/?q=garc")
+PAGES = ("/caseload/", "/episodes/{}/chart/", "/episodes/{}/intake/phq9/1/", "/episodes/{}/intake/")
 
 
 def main() -> None:
