@@ -25,11 +25,12 @@ def add_part(
     """
     plan = open_draft(plan)
     above = {PARENTS[kind]: parent} if kind in PARENTS else {}
-    earlier = PARTS[kind]._default_manager.filter(public_id=key).first() if key else None
+    model: Any = PARTS[kind]
+    earlier = model._default_manager.filter(public_id=key).first() if key else None
     if earlier and all(getattr(earlier, name) == value for name, value in ({"plan": plan} | above | dict(values)).items()):
         return earlier
     ask_patient_again(plan)
-    return PARTS[kind]._default_manager.create(
+    return model._default_manager.create(
         program_id=plan.program_id, patient_id=plan.patient_id, plan=plan, by=by, at=timezone.now(), **above, **values,
         **({} if above else {"position": plan.problems.count()}), public_id=uuid.uuid4() if earlier or not key else key,
     )  # fmt: skip

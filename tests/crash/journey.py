@@ -39,7 +39,7 @@ class Journal:
         with self._lock:
             self.answers[kind] += 1
             self.slowest = max(self.slowest, answer.seconds)
-            honest = answer.status == 503 and answer.retry_after
+            honest = (answer.status == 503 and answer.retry_after) or answer.location.startswith("/accounts/reauthenticate/")
             if not (answer.done or honest or answer.status == NOBODY) and len(self.strange) < 50:
                 self.strange.append(f"{what}: {answer.status} {answer.location} {_heading(answer.body)}")
 
