@@ -163,6 +163,7 @@ class Answer(ClinicalModel):
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)
+    by_clinician: bool  # asked for by `by_whom`
 
     objects = AnswerQuerySet.as_manager()
 

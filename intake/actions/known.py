@@ -54,7 +54,8 @@ class Reading:
 
 def read_answers(episode: Episode) -> Reading:
     """Everything answered in the episode so far, in two queries."""
-    drafts, submitted = {}, {}
+    drafts: dict[str, Response] = {}
+    submitted: dict[str, Response] = {}
     for response in Response.objects.standing_of(episode):
         (drafts if response.status == Response.Status.IN_PROGRESS else submitted)[response.code] = response
     screen = submitted.get(SUICIDE_SCREEN)
