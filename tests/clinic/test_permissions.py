@@ -7,7 +7,7 @@ import yaml
 from django.urls import path
 
 from clinic import checks
-from clinic.access_table import ROLES, TABLE
+from clinic.access_table import CLINICIANS, EMERGENCY, MINIMUM_FIELDS, ROLES, STEP_UP, TABLE
 from clinic.actions import join_care_team
 from clinic.models import Episode, Patient
 from clinic.permissions import PUBLIC_VIEWS, cell, grant, may, requires
@@ -19,9 +19,32 @@ EXPECTED: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "access
 CELLS = [(action, role, EXPECTED[action][column]) for action in EXPECTED for column, role in enumerate(ROLES)]
 
 
+STEP_UP_EXPECTED = {"plan.sign", "plan.finalise", "disclosure.export", "user.edit"}
+MINIMUM_EXPECTED = {
+    "patient.search": {"record_number", "display_name", "birth_date"},
+    "intake.view": {"instrument", "status", "completed_at"},
+    "scores.view": {"flag", "action"},
+    "plan.view": {"goals", "tasks"},
+    "chart.view": {"record_number", "display_name", "birth_date", "pronouns", "stage", "flag", "next_due"},
+    "dashboard.view": {"counts"},
+}
+EMERGENCY_EXPECTED = {
+    "chart.view", "intake.view", "scores.view", "plan.view", "medication.view", "safety_plan.view", "detox.view", "consent.view",
+    "flag.acknowledge", "observation.enter", "session_note.write", "safety_plan.edit",
+}  # fmt: skip
+
+
 @pytest.fixture
 def house(db: None) -> House:
     return make_house()
+
+
+def test_the_lists_beside_the_table_are_as_signed() -> None:
+    """Written out here like the table itself: one name more or less on either side is seen."""
+    assert STEP_UP == STEP_UP_EXPECTED and EMERGENCY == EMERGENCY_EXPECTED
+    assert {"counsellor", "nurse", "prescriber", "supervisor"} == CLINICIANS
+    assert {action: set(fields) for action, fields in MINIMUM_FIELDS.items()} == MINIMUM_EXPECTED
+    assert {action for action, cells in EXPECTED.items() if any(cell.endswith(":m") for cell in cells)} == set(MINIMUM_EXPECTED)
 
 
 def test_both_tables_name_the_same_actions() -> None:
