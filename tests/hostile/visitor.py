@@ -17,6 +17,8 @@ from clinic.cleaning import Unclean, clean_text
 from clinic.models import Change
 from tests.hostile.corpus import URLENCODED, encoded
 from tests.hostile.pages import Form, Page, every_pattern
+from tests.people import everything as seeing_all
+from tests.people import recorded
 
 # Refusals that keep nothing. 409 and 422 of a section keep what could be read: tests/intake/test_pages.py.
 NOTHING_KEPT = frozenset([400, 403, 404, 405, 413])
@@ -25,11 +27,12 @@ CHOSEN = frozenset(["radio", "checkbox", "select", "password", "hidden", "file"]
 
 @dataclass
 class Visitor:
-    """`problems` gathers what must not be, each a line that says what was asked; `asked` counts."""
+    """`problems` gathers what must not be, each a line that says what was asked; `asked` and `wrote` count requests and changes."""
 
     client: Client
     problems: list[str] = field(default_factory=list)
     asked: int = 0
+    wrote: int = 0
 
     def __post_init__(self) -> None:
         self.cookies = {name: morsel.value for name, morsel in self.client.cookies.items()}
@@ -46,10 +49,11 @@ class Visitor:
         for name, value in self.cookies.items():
             self.client.cookies[name] = value
         with transaction.atomic():
-            before = Change.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+            before = last_change()
             response: Any = self.client.generic(method, url, body, content_type, **headers)
-            written = list(Change.objects.filter(pk__gt=before))
+            written = recorded(pk__gt=before)
             transaction.set_rollback(True)
+        self.wrote += len(written)
         asked = f"{method} {url[:120]!r} {body[:150]!r} {str(headers)[:120] if headers else ''}"
         if response.status_code >= 500:
             self.problems.append(f"{response.status_code} for {asked}: {self.raised}")
@@ -76,6 +80,12 @@ class Visitor:
             self.problems.append(f"{form.url} does not keep {value[:60]!r} of {name}: {[text[:60] for text in kept]}")
         elif sound and not page.names(name):
             self.problems.append(f"{form.url} is shown again for {value[:60]!r} and does not name {name}: {page.alerts[:200]!r}")
+
+
+def last_change() -> int:
+    """The number of the newest row in the record of changes."""
+    with seeing_all():
+        return Change.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def lines(text: str) -> str:
