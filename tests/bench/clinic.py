@@ -42,19 +42,19 @@ def _prepare() -> None:
     os.environ |= {"STEADY_SECRET_KEY": "benchmark " * 7, "STEADY_REQUIRE_SECOND_FACTOR": "1"}
     say("Starting the database ...")
     database.ensure("bench")
-    bring_up_to_date(database.DATABASE)
+    manage("set_up", database.DATABASE)
     import django
 
     django.setup()
 
 
-def bring_up_to_date(name: str) -> None:
-    """Migrations, walls and content of this checkout, in one of the databases."""
+def manage(command: str, name: str) -> None:
+    """One management command on one of the databases, with the owner's address at hand."""
     addresses = {"DATABASE_URL": CLUSTER.url(database.WEB, name), "DATABASE_OWNER_URL": CLUSTER.url(database.OWNER, name)}
-    manage = [sys.executable, str(database.CHECKOUT / "manage.py"), "set_up"]
-    done = subprocess.run(manage, env=os.environ | addresses, capture_output=True, text=True, check=False)
+    arguments = [sys.executable, str(database.CHECKOUT / "manage.py"), command]
+    done = subprocess.run(arguments, env=os.environ | addresses, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"manage.py set_up failed on the database {name}:\n{done.stdout}\n{done.stderr}")
+        sys.exit(f"manage.py {command} failed on the database {name}:\n{done.stdout}\n{done.stderr}")
 
 
 def admin(name: str = "postgres") -> psycopg.Connection:
