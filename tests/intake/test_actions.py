@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from clinic import workflow
@@ -410,6 +411,16 @@ def test_a_same_day_suicide_screen_lowers_the_flag_of_item_9(house: House) -> No
     save(nurse, house.mine, "phq9", {"9": DAYS[1]})
     save(nurse, house.mine, "asq", {"1": "false", "2": "false", "3": "false", "4": "false"})
     assert {rule_id: flag.severity for rule_id, flag in standing(house.mine).items()} == {"SF-04": 3}
+
+
+def test_a_flag_that_an_answer_leaves_as_it_is_is_not_written_again(house: House) -> None:
+    nurse = house.staff["nurse"]
+    save(nurse, house.mine, "asq", {"1": "true", "5": "true"})
+    assert {"SF-01"} <= standing(house.mine).keys()
+    with CaptureQueriesContext(connection) as queries:
+        save(nurse, house.mine, "gad7", {"1": DAYS[1]})
+    written = [query["sql"] for query in queries if query["sql"].startswith(("UPDATE", "INSERT"))]
+    assert not [sql for sql in written if "intake_flag" in sql or "clinic_episode" in sql], written
 
 
 # Flags stand until somebody acts
