@@ -120,7 +120,7 @@ def test_a_chart_is_not_restricted_when_nobody_on_its_team_could_lift_it(house: 
     assert restrict(house, house.other).ended_at is None
 
 
-@pytest.mark.parametrize("gone", ["disabled", "without a role", "elsewhere"])
+@pytest.mark.parametrize("gone", ["disabled", "elsewhere", pytest.param("without a role", marks=pytest.mark.thorough)])
 def test_who_could_lift_it_must_still_be_able_to(house: House, gone: str) -> None:
     carla = house.staff["case_manager"]
     join(house, carla, house.other)
