@@ -1,5 +1,6 @@
-from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations, models
+
+from clinic.postgres.operations import AddIndexWhileServing, RemoveIndexWhileServing
 
 
 class Migration(migrations.Migration):
@@ -9,6 +10,6 @@ class Migration(migrations.Migration):
     dependencies = [("clinic", "0005_seal_indexes")]
 
     operations = [
-        AddIndexConcurrently("change", models.Index(fields=["patient_id", "-id"], name="change_of_patient_latest")),
-        RemoveIndexConcurrently("change", "change_of_patient"),
+        AddIndexWhileServing("change", models.Index(fields=["patient_id", "-id"], name="change_of_patient_latest")),
+        RemoveIndexWhileServing("change", "change_of_patient"),
     ]

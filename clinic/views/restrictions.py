@@ -12,7 +12,7 @@ from clinic.cleaning import entry
 from clinic.forms import LiftForm, RestrictionForm
 from clinic.models import ChartRestriction, Episode, User
 from clinic.permissions import requires
-from clinic.views.reach import about, open_episode, within
+from clinic.views.reach import about, open_episode
 
 
 @requires("care_team.assign")
@@ -58,7 +58,7 @@ def _lifted(request: HttpRequest, episode: Episode, lifting: ChartRestriction, f
 def _restricted(request: HttpRequest, episode: Episode) -> HttpResponse:
     """Back to the page, or away from a chart that is now closed to whoever closed it."""
     user: User = request.user  # type: ignore[assignment]
-    if within(user, "care_team.assign", [episode]):
+    if Episode.objects.visible_to(user, "care_team.assign").filter(pk=episode.pk).exists():
         messages.success(request, "The restriction stands from the next click of everybody on.")
         return redirect("restrictions", episode_id=episode.public_id)
     messages.success(request, "The restriction stands. It keeps you out too, so the chart is closed to you from now on.")

@@ -26,13 +26,15 @@ def add_part(
     plan = open_draft(plan)
     above = {PARENTS[kind]: parent} if kind in PARENTS else {}
     model: Any = PARTS[kind]
-    earlier = model._default_manager.filter(public_id=key).first() if key else None
+    # Of the plan and the key, so that a key from another page can never meet somebody else's part.
+    public_id = uuid.uuid5(key, str(plan.public_id)) if key else uuid.uuid4()
+    earlier = model._default_manager.filter(public_id=public_id).first()
     if earlier and all(getattr(earlier, name) == value for name, value in ({"plan": plan} | above | dict(values)).items()):
         return earlier
     ask_patient_again(plan)
     return model._default_manager.create(
         program_id=plan.program_id, patient_id=plan.patient_id, plan=plan, by=by, at=timezone.now(), **above, **values,
-        **({} if above else {"position": plan.problems.count()}), public_id=uuid.uuid4() if earlier or not key else key,
+        **({} if above else {"position": plan.problems.count()}), public_id=uuid.uuid4() if earlier else public_id,
     )  # fmt: skip
 
 

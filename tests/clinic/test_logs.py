@@ -6,6 +6,7 @@ import logging
 import os
 import time
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -121,14 +122,17 @@ def test_why_no_connection_came_about_is_said() -> None:
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Any:
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Whatever reaches the handler of production; returns a function that gives its lines as they are."""
     handler = logging.StreamHandler(out := io.StringIO())
     handler.setFormatter(JsonLines())
     handler.addFilter(WithoutValues(words=False))
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
-    monkeypatch.setattr(logging.getLogger("steady.request"), "level", logging.INFO)
-    return out.getvalue
+    requests = logging.getLogger("steady.request")
+    before = requests.level
+    requests.setLevel(logging.INFO)
+    yield out.getvalue
+    requests.setLevel(before)
 
 
 def test_a_request_has_one_line_in_production(house: House, written: Any) -> None:

@@ -75,17 +75,16 @@ def whole(house: House, person: str = "V5", plan: Plan | None = None) -> Plan:
         add(by, plan, "intervention", objective, text=text, discipline=discipline, frequency="weekly", duration="12 weeks")
     for row in plan.components.filter(suggestion__answers_flags__0__isnull=False):
         decide(by, plan, row.component_id)
-    details(by, plan)
-    return Plan.objects.get(pk=plan.pk)
+    return details(by, plan)
 
 
 def details(by: User, plan: Plan, **changes: Any) -> Plan:
-    plan = Plan.objects.get(pk=plan.pk)
     values = {
         "discharge_criteria": "Four weeks without kratom", "review_on": timezone.localdate() + datetime.timedelta(days=28),
         "patient_signature": "signed", "patient_signature_reason": "", "copy_offered": True,
     } | changes  # fmt: skip
     with acting(by, "plan.edit"):
+        plan = Plan.objects.get(pk=plan.pk)
         return actions.edit_details(by=by, plan=plan, values=values, version=plan.version)
 
 
