@@ -15,7 +15,7 @@ from tests.faults.breaking import KINDS, breaking, commit_fails
 from tests.faults.fingerprint import Rows, alike, exactly
 from tests.faults.test_every_statement import afresh
 from tests.intake.test_actions import answered
-from tests.people import House, make_house
+from tests.people import House, everything, make_house
 from tests.plans.test_actions import sign as signed_by
 from tests.plans.test_actions import whole
 from tests.plans.test_pages import at, sign_form
@@ -130,6 +130,6 @@ def test_a_signature_of_which_a_statement_or_the_commit_fails(real_transactions:
         assert page.check(page.send(), "at COMMIT")
     locations = {page.send()["Location"] for _ in range(2)}
     assert len(locations) == 1
-    with connection.cursor() as cursor:
+    with everything(), connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM plans_signedplan")
         assert cursor.fetchone() == (1,)
