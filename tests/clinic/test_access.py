@@ -165,7 +165,7 @@ ABOUT_WHAT_MAY_BE_ABSENT = {"add_finding", "add_part", "give_reason", "record_ev
 
 def _missing(pattern: Any, given: dict[str, str], right: set[str], response: Any) -> set[str]:
     """Who should stand in a list and does not: a list that shows nobody leaks nobody either."""
-    if pattern.name == "caseload" or given:
+    if pattern.name in ("caseload", "break_glass_reviews") or given:
         return right - marked(said(response)) - ({"discharged"} if pattern.name == "caseload" else set())
     return set()
 
@@ -204,7 +204,8 @@ def test_the_second_wall_alone_holds(records: tuple[House, dict[str, Episode]], 
             response = client.get(url(path, episode.public_id, ids_of(episode)))
             text = said(response)
             shown |= marked(text)
-            written = {word.lower() for word in re.findall(r"(\w+?)record\.", text)}
+            # What is no part of the record itself is overseen with the names (KIND_OF in clinic/row_security.py).
+            written = {word.lower() for word in re.findall(r"(\w+?)record\.(?!breakglass|chartrestriction|disclosure)", text)}
             if leaks := (marked(text) - names) | (written - texts):
                 wrong.append(f"GET /{path} as {role} on {name or '-'}: {response.status_code} shows {leaks}")
     assert not wrong, "\n".join(wrong)
