@@ -251,10 +251,12 @@ def test_nobody_gets_nowhere(house: House) -> None:
     for path, _ in PATTERNS:
         if path == "":
             continue
-        for method in ("get", "post"):
+        for method in (*METHODS, *OTHER_METHODS):
             response = getattr(client, method)(url(path, house.mine.public_id))
-            assert response.status_code == 302 and response["Location"].startswith("/accounts/login/"), path
-            assert not any(word in response.content.decode() for word in CANARIES)
+            sent_away = response.status_code == 302 and response["Location"].startswith("/accounts/login/")
+            # A page of the log-in itself may say first that it does not take the method.
+            assert sent_away or (method in OTHER_METHODS and path.startswith("accounts/") and response.status_code == 405), path
+            assert not any(word in said(response) for word in CANARIES)
 
 
 def test_step_up_is_asked_again_after_five_minutes(house: House) -> None:
