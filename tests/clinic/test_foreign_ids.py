@@ -210,7 +210,8 @@ def test_a_valid_post_with_a_foreign_id_is_refused_and_writes_nothing(records: R
         assert every_row() == before, foreign
     before = every_row()
     assert client.post(case.address, case.data | {name: str(case.own)}).status_code < 400, "the post was not valid but for the id"
-    assert every_row() != before
+    # `basis` is a mark of what the page began from: what is posted with it here is accepted, and is no new answer.
+    assert field == "basis" or every_row() != before
 
 
 def _as_read(case: Case, client: Client, house: House) -> Case:
