@@ -328,6 +328,7 @@ def _extreme(name: str, values: list[Any]) -> object:
         raise ConditionError(f"There is no {name} of {', '.join(map(repr, values))}.") from None
 
 
+@cache
 def _names(node: ast.expr) -> frozenset[str]:
     return frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name)) - set(EXTREMES)
 

@@ -127,12 +127,12 @@ def draft_flags(
 def _inputs(known: Gathered, forms: Forms) -> dict[str, Sequence[Input]]:
     """How each known fact is shown: its label, its value with the unit, and where and when it was said."""
     shown: dict[str, Sequence[Input]] = {}
+    origins = {code: _origin(code, filled) for code, filled in forms.items()}
     for name, fact in FACTS.items():
         value = known.facts.get(name)
         if value is None or fact.instrument == "rule":
             continue
-        filled = forms.get(fact.instrument)
-        origin = _origin(fact.instrument, filled)
+        origin = origins.get(fact.instrument) or _origin(fact.instrument, None)
         because = known.because.get(name)
         said = f"{_said(value, fact.unit)}: {because}" if because else _said(value, fact.unit)
         shown[name] = (Input(name, fact.label, said, origin),)

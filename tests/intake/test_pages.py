@@ -512,6 +512,8 @@ def test_the_review_lists_what_is_unanswered_with_links_and_asks_once(house: Hou
     for _ in range(2):  # a double click
         done = client.post(address, {"key": key[1], "seen": "1"})
         assert (done.status_code, done["Location"]) == (302, page_of("assessment", house.mine) + "?submitted=1")
+        assert "The intake is submitted." in words(client.get(done["Location"]).content.decode())
+    assert "The intake is submitted." not in words(client.get(page_of("assessment", house.mine)).content.decode())
     assert Assessment.objects.filter(episode=house.mine).count() == 1
 
 
