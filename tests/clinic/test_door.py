@@ -100,7 +100,7 @@ def in_order(policy: str) -> list[str]:
     return sorted(part.strip() for part in policy.split(";"))
 
 
-@pytest.mark.parametrize("role", ["", "supervisor", "sys_admin"])
+@pytest.mark.parametrize("role", ["", *(pytest.param(role, marks=pytest.mark.thorough) for role in ("supervisor", "sys_admin"))])
 def test_every_answer_carries_the_same_headers_and_only_two_cookies(house: House, role: str) -> None:
     client, wrong = logged_in(house.staff[role]) if role else Client(raise_request_exception=False), []
     addresses = [url(path, house.mine.public_id) for path, pattern in patterns() if pattern.name not in ("healthz", "readyz")]
