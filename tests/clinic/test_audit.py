@@ -92,7 +92,9 @@ def roles_of(user: User) -> list[str]:
     return sorted(user.memberships.values_list("role", flat=True))
 
 
-@pytest.mark.parametrize(("role", "which"), [("nurse", "mine"), ("nurse", "other"), pytest.param("sys_admin", "mine", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    ("role", "which"), [("nurse", "mine"), ("nurse", "other"), pytest.param("sys_admin", "mine", marks=pytest.mark.thorough)]
+)
 def test_every_page_and_every_refusal_leaves_its_row(house: House, role: str, which: str) -> None:
     user, episode = house.staff[role], getattr(house, which)
     client = logged_in(user)
