@@ -97,6 +97,7 @@ def test_twelve_wrong_passwords_are_five_looks_at_the_password(counted: Callable
     assert not is_in(log_in(user)), "the right one is not looked at either, for five minutes"
 
 
+@pytest.mark.thorough
 def test_one_address_that_tries_many_names_is_stopped(counted: Callable[[type, str], list[object]]) -> None:
     make_user("nadia")
     looks = counted(User, "check_password")
@@ -107,6 +108,7 @@ def test_one_address_that_tries_many_names_is_stopped(counted: Callable[[type, s
     assert len(looks) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 def test_wrong_codes_are_counted(counted: Callable[[type, str], list[object]], way: str) -> None:
     user, looks = make_user("nadia"), counted(TOTP, "validate_code")
@@ -117,6 +119,7 @@ def test_wrong_codes_are_counted(counted: Callable[[type, str], list[object]], w
     assert len(looks) <= 5 and not is_in(browser)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 def test_wrong_passwords_of_a_confirmation_are_counted(counted: Callable[[type, str], list[object]], way: str) -> None:
     user = make_user("nadia")
@@ -127,6 +130,7 @@ def test_wrong_passwords_of_a_confirmation_are_counted(counted: Callable[[type, 
     assert len(set(looks)) == 5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 def test_one_mailbox_is_not_flooded(counted: Callable[[type, str], list[object]], way: str) -> None:
     user = make_user("nadia")

@@ -106,6 +106,7 @@ def test_every_page_and_every_refusal_leaves_its_row(house: House, role: str, wh
     assert len({status for status, _ in asked}) > 1 or role == "sys_admin"
 
 
+@pytest.mark.thorough
 def test_without_a_record_no_page_shows_anybody(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     client = logged_in(house.staff["supervisor"])
     pages = {address: client.get(address).content.decode() for address in (url(path, house.mine.public_id) for path, _ in CLINICAL)}

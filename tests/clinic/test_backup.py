@@ -275,6 +275,7 @@ STATE = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_there_and_back(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As one test, because the way is long: a backup, a restore, and no second one over it."""
     named(monkeypatch, tmp_path / "key", str(KEY))

@@ -16,7 +16,9 @@ from tests.clinic.test_accounts import LOGIN, SECOND, code_of, is_in, log_in, pa
 from tests.people import PASSWORD, make_user
 
 CONFIRM = "/accounts/reauthenticate/"
-MANY = [pytest.param(16), pytest.param(200, marks=pytest.mark.thorough)]
+MANY = [16, 200]
+# A quick one of them stands in test_accounts.py.
+pytestmark = pytest.mark.thorough
 
 
 @pytest.fixture

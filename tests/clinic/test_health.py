@@ -92,6 +92,7 @@ def check_unavailable(name: str, answer: HttpResponse) -> None:
     assert not any(canary in body for canary in CANARIES)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.__name__)
 def test_away_and_back(house: House, outage: Callable[[Path], AbstractContextManager], tmp_path: Path) -> None:
     client = logged_in(house.staff["supervisor"])
@@ -108,6 +109,7 @@ def test_away_and_back(house: House, outage: Callable[[Path], AbstractContextMan
     ]  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("when", ["before", "during", "after"])
 def test_a_connection_that_ends_in_mid_request(house: House, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
     """Before the page reads its first row, between reading and recording, and between recording and COMMIT."""
@@ -138,6 +140,7 @@ def test_a_connection_that_ends_in_mid_request(house: House, monkeypatch: pytest
     assert client.get("/caseload/").status_code == 200
 
 
+@pytest.mark.thorough
 def test_a_lock_that_is_held_ends_in_a_sentence(house: House) -> None:
     """The web role's own limit, shortened here: the server gives up, and the connection serves on."""
     client = logged_in(house.staff["nurse"])
@@ -161,6 +164,7 @@ def test_a_server_that_says_nothing_ends_in_a_sentence(house: House, monkeypatch
     assert client.get("/caseload/").status_code == 200
 
 
+@pytest.mark.thorough
 def test_who_says_nothing_is_not_asked_again_over_a_new_connection(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The look whether a kept connection still works is what waits then; a new one would make the same request wait twice."""
     client = logged_in(house.staff["nurse"])
@@ -177,6 +181,7 @@ def test_who_says_nothing_is_not_asked_again_over_a_new_connection(house: House,
     assert client.get("/caseload/").status_code == 200
 
 
+@pytest.mark.thorough
 def test_ready_does_not_wait_for_a_server_that_says_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "READY_SECONDS", 0.1)
     with databases.admin(databases.NAME) as admin, admin.transaction():
@@ -213,6 +218,7 @@ UNCHANGEABLE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", UNRECORDED)
 def test_no_page_without_a_record_of_who_read_it(house: House, name: str) -> None:
     client = logged_in(house.staff["supervisor"])
@@ -223,6 +229,7 @@ def test_no_page_without_a_record_of_who_read_it(house: House, name: str) -> Non
     assert client.get("/caseload/").status_code == 200
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", UNCHANGEABLE)
 def test_no_change_without_a_record_of_it(house: House, name: str) -> None:
     client = logged_in(house.staff["supervisor"])

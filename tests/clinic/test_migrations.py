@@ -74,6 +74,7 @@ def offences(sqls: list[str]) -> set[str]:
     }
 
 
+@pytest.mark.thorough
 def test_people_can_work_through_every_migration(real_transactions: None) -> None:
     for migration, state in ours():
         name = f"{migration.app_label}.{migration.name}"

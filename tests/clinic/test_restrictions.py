@@ -309,6 +309,7 @@ def leaves_a_restricted_chart(house: House) -> None:
     leaves_the_team(house)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("happens", "status"),
     [(leaves_the_team, 404), (loses_the_role, 403), (is_disabled, 302), (is_kept_out, 404), (leaves_a_restricted_chart, 404)],

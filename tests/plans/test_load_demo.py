@@ -21,6 +21,9 @@ from plans.models import Plan, SignedPlan
 from plans.people import people
 from tests.people import everything, recorded
 
+# The demo is loaded for them, which takes seconds.
+pytestmark = pytest.mark.thorough
+
 PLACES = {  # person: stage of the episode, questionnaires submitted, drafts open, plan, signed versions
     "Maya": (workflow.ASSESSED, 13, 0, "", 0),
     "Jordan": (workflow.PLANNING, 13, 0, "draft", 0),

@@ -370,6 +370,7 @@ def as_owner(statements: list[str], values: dict[str, Any] | None = None) -> Ite
                 owner.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {sets}", given)
 
 
+@pytest.mark.thorough
 def test_the_check_names_what_the_owner_alters_or_takes_away(signed_twice: SignedPlan) -> None:
     assert verified() == (0, "2 signed plans checked, 0 problems.\n", "")
     for what, statements, named in TAMPERING:
@@ -395,6 +396,7 @@ def another(row: Any, column: Any) -> Any:
     return "x"
 
 
+@pytest.mark.thorough
 def test_every_column_of_what_was_signed_is_watched(signed_twice: SignedPlan) -> None:
     """A new column without protection fails here by name."""
     with everything():
@@ -432,6 +434,7 @@ def as_first(data: Any) -> dict[str, Any]:
     return {name: data[name] for name in document.SCHEMAS[document.FIRST]} | {"schema": document.FIRST}
 
 
+@pytest.mark.thorough
 def test_checking_costs_the_same_queries_however_many_were_signed(
     house: House, django_assert_num_queries: Callable[[int], Any]
 ) -> None:
