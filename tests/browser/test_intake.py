@@ -14,12 +14,20 @@ from clinic.transaction import acting
 from intake.models import Flag
 from tests.browser.test_every_page import STICKS_OUT
 from tests.clinic.test_access import logged_in
-from tests.intake.test_actions import DAYS, acknowledge, fill, save, stored, submit
-from tests.people import PASSWORD, House, make_house
+from tests.intake import test_actions
+from tests.intake.test_actions import DAYS, acknowledge, fill, save, submit
+from tests.people import PASSWORD, House, everything, make_house
 
 pytestmark = pytest.mark.browser
 TROUBLE = ["htmx:afterRequest", "htmx:sendError", "ERR_INTERNET_DISCONNECTED", "403"]
 PHONE = {"width": 390, "height": 844}
+
+
+def stored(episode: Episode, code: str) -> dict[str, str]:
+    """What the draft says now, read as the owner of the tables: nobody acts here."""
+    with everything():
+        return test_actions.stored(episode, code)
+
 
 
 @pytest.fixture
@@ -187,7 +195,8 @@ def test_another_row_opens_with_its_first_field(page: Page, served: Any, house: 
 @pytest.mark.parametrize("where", ["demographics", "acknowledge"])
 def test_leaving_with_something_typed_asks_and_sending_it_does_not(page: Page, served: Any, house: House, where: str) -> None:
     save(house.staff["nurse"], house.mine, "phq9", {"9": DAYS[1]})
-    flag = Flag.objects.get(episode=house.mine, rule_id="SF-04")
+    with everything():
+        flag = Flag.objects.get(episode=house.mine, rule_id="SF-04")
     kwargs = {"episode_id": house.mine.public_id} | ({"flag_id": flag.public_id} if where == "acknowledge" else {})
     enter(page, served, house)
     asked: list[str] = []
