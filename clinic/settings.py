@@ -80,7 +80,7 @@ def _secret_key() -> str:
     return key
 
 
-# Whoever asks for a page reads within 3 seconds that the records do not answer (docs/adr/0025). Commands may take their time.
+# Whoever asks for a page reads within 3 seconds that the records do not answer (docs/adr/0022). Commands may take their time.
 SERVES = os.environ.get("STEADY_SERVES") == "1"  # set by clinic/wsgi.py
 WEB_TIMEOUTS = {"lock_timeout": "2s", "statement_timeout": "2s"} if SERVES else {"lock_timeout": "30s"}
 # A worker that stopped in mid-request gives back what it had locked.

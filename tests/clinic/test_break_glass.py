@@ -184,7 +184,8 @@ def test_clicks_at_the_same_moment_open_a_chart_once(real_transactions: None) ->
 
     with ThreadPoolExecutor(8) as pool:
         grants = set(pool.map(click, range(24)))
-    assert len(grants) == BreakGlass.objects.count() == 1
+    with everything():
+        assert len(grants) == BreakGlass.objects.count() == 1
 
 
 # The pages

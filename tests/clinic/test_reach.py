@@ -8,6 +8,7 @@ import pytest
 from clinic import actions
 from clinic.access_table import ROLES, TABLE
 from clinic.models import ChartRestriction, Episode, User
+from clinic.permissions import may
 from clinic.transaction import acting, set_actor
 from clinic.views.reach import within
 from tests.people import House, make_episode, make_house, make_user
@@ -35,7 +36,7 @@ EVERY_ROLE = [pytest.param(role, marks=() if role in ("nurse", "supervisor") els
 @pytest.mark.parametrize("overseer", [False, True])
 def test_what_is_known_of_an_episode_that_was_read_agrees_with_the_query(house: House, role: str, overseer: bool) -> None:
     """Their own team's, a restricted one of it and one that is not, one opened in an emergency; read as whoever oversees reads it too."""
-    others = [("privacy_auditor", house.program)] if overseer else []
+    others = [("privacy_auditor", house.program)] if overseer and role != "privacy_auditor" else []
     user, supervisor = make_user("somebody", (role, house.program), *others), house.staff["supervisor"]
     episodes = [make_episode(house.staff["intake"], house.program, last_name=f"Case {number}") for number in range(5)]
     with acting(supervisor, "care_team.assign"):
@@ -43,7 +44,8 @@ def test_what_is_known_of_an_episode_that_was_read_agrees_with_the_query(house: 
             actions.join_care_team(by=supervisor, episode=episode, user=user)
         for episode in episodes[1:3]:
             restrict(supervisor, episode)
-    break_glass(user, episodes[3])
+    if may(user, "break_glass.invoke"):
+        break_glass(user, episodes[3])
     set_actor(user, "chart.view")
     read = [*Episode.objects.visible_to(user, "audit.view").with_reach(user), *Episode.objects.caseload(user, 50)]
     asked = list(Episode.objects.filter(pk__in=[episode.pk for episode in read]))
