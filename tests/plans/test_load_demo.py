@@ -14,6 +14,7 @@ from django.test import Client
 from clinic import workflow
 from clinic.access_table import ROLES
 from clinic.models import BreakGlass, Episode, Membership, Patient, User
+from clinic.transaction import set_actor
 from intake.models import Flag, Response
 from plans.management.commands import load_demo
 from plans.management.commands.load_demo import PASSWORD
@@ -76,10 +77,13 @@ def test_each_of_the_six_is_where_the_demo_wants_to_show_them(demo: str, person:
 
 
 def test_loading_again_adds_and_changes_nothing(demo: str) -> None:
-    before = counts()
+    with everything():
+        before = counts()
     assert before["Patient"] == len(PLACES) and before["Program"] == 2
+    set_actor(None, "set_up")  # a process that has just begun acts as nobody, and row security shows nobody any row
     load()
-    assert counts() == before
+    with everything():
+        assert counts() == before
 
 
 def test_the_two_in_danger_stand_first_in_the_caseload_with_their_flags_open(demo: str) -> None:
