@@ -88,12 +88,14 @@ def second(first: tuple[Machine, Path]) -> Iterator[Machine]:
 LOG_IN = """
 import django; django.setup()
 from django.test import Client
-from clinic.models import Episode
+from clinic.models import User
+from clinic.transaction import acting
 from plans.models import SignedPlan
 client = Client()
 assert client.post("/accounts/login/", {"login": "supervisor.demo", "password": "steady demo clinic"}).status_code == 302
 assert client.post("/accounts/reauthenticate/", {"password": "steady demo clinic"}).status_code == 302
-signed = SignedPlan.objects.select_related("plan__episode").get()
+with acting(User.objects.get(username="supervisor.demo"), "plan.view"):
+    signed = SignedPlan.objects.select_related("plan__episode").get()
 page = f"/episodes/{signed.plan.episode.public_id}/plan/versions/{signed.number}/"
 print(client.get("/caseload/").status_code, client.get(page).status_code, client.get(page + "clinic.pdf").content[:5])
 """

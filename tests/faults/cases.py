@@ -24,7 +24,7 @@ from plans import signing
 from plans.components import load_components
 from plans.models import Deferral, Goal, Problem
 from tests.intake.test_actions import answered, fill, key_of, save, standing, typed
-from tests.people import House
+from tests.people import House, everything
 from tests.plans.test_actions import begin, component, details, draft, submitted, whole
 from tests.plans.test_actions import sign as signed_by
 from tests.plans.test_draft import WORSE, reassess
@@ -56,7 +56,8 @@ def case(module: ModuleType) -> Callable[[Any], Any]:
         action = getattr(module, prepare.__name__)
 
         def ready(house: House) -> tuple[User | None, Callable[..., Any], dict[str, Any]]:
-            by, values = prepare(house)
+            with everything():
+                by, values = prepare(house)
             named = "by" in inspect.signature(action).parameters
             return by, action, ({"by": by} if named else {}) | values
 

@@ -45,7 +45,8 @@ def amend(house: House) -> Post:
 
 def revoke(house: House) -> Post:
     """Take somebody off the care team, and with it what they reach."""
-    member = CareTeamMember.objects.get(episode=house.mine, user=house.staff["peer"])
+    with everything():
+        member = CareTeamMember.objects.get(episode=house.mine, user=house.staff["peer"])
     return logged_in(house.staff["supervisor"]), at("care_team", house.mine), {"leave": str(member.pk), "sure": "1"}
 
 
