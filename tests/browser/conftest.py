@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +30,21 @@ def chromium() -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 
     if not CHROMIUM.exists():
-        missing(f"There is no Chromium at {CHROMIUM}: apt-get install chromium")
+        pytest.skip(f"There is no Chromium at {CHROMIUM}: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield browser
         browser.close()
 
 
-def missing(reason: str) -> None:
-    """Skipped at a desk, a failure where CI=true: there nobody would notice."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A browser test that is skipped, for whatever reason, is a failure where CI=true: there nobody would notice."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and nothing may be skipped here: {report.longrepr}"
+    return report
 
 
 def speaks_of_trouble(message: Any, page: Any) -> bool:

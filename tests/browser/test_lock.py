@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -212,23 +211,3 @@ def test_without_scripts_a_form_sent_too_late_goes_on_after_the_password(
         house.mine.patient.refresh_from_db()
     assert house.mine.patient.preferred_name == "Anita"
     context.close()
-
-
-def test_pictures(page: Page, served: Any, house: House, later: Callable[[float], None], tmp_path: Path) -> None:
-    """For a person to look at: SHOTS names a folder."""
-    import os
-
-    if not (folder := os.environ.get("SHOTS")):
-        pytest.skip("SHOTS names no folder")
-    for scheme in ("light", "dark"):
-        dressed(page, scheme)
-        enter(page, served, house)
-        page.goto("/caseload/")
-        later(15 * MINUTE + 2)
-        locked(page)
-        unlock(page, "wrong")
-        expect(page.locator("#st-lock-problem")).to_contain_text("does not fit")
-        page.screenshot(path=f"{folder}/lock-{scheme}.png")
-        unlock(page)
-        page.goto("/accounts/unlock/?next=/caseload/")
-        page.screenshot(path=f"{folder}/unlock-{scheme}.png")
