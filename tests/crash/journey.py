@@ -180,10 +180,11 @@ class Client(threading.Thread):
         self.step("details", f"{at}details/", form, episode=episode)
 
     def part(self, episode: str, kind: str, parent: str, **values: str) -> str:
+        """Added once, whatever happens; its id, which stands in the address that is led to."""
         key = str(uuid.uuid4())
         path = f"/episodes/{episode}/plan/parts/{kind}/add/{parent + '/' if parent else ''}"
-        self.step("part", path, values | {"version": "0", "key": key}, episode=episode, kind=kind, key=key)
-        return key
+        answer = self.step("part", path, values | {"version": "0", "key": key}, episode=episode, kind=kind)
+        return answer.location.rpartition("#part-")[2]
 
     def sign(self, episode: str) -> None:
         form = self.to_sign(episode)

@@ -90,10 +90,10 @@ def _lost(house: House, journal: Journal) -> list[str]:
 # How a journal's line of each kind is found in the tables.
 NAMED_BY = {
     "register": ("key", "location"), "submit": ("episode", "key"), "acknowledge": ("flag", "by"), "plan": ("episode",),
-    "decide": ("component",), "part": ("episode", "key"), "details": ("episode",), "sign": ("episode", "key"),
+    "decide": ("component",), "part": ("location",), "details": ("episode",), "sign": ("episode", "key"),
 }  # fmt: skip
 PARTS = " UNION ALL ".join(
-    f"""SELECT e.public_id, t.public_id FROM plans_{kind} t JOIN plans_plan p ON p.id = t.plan_id
+    f"""SELECT '/episodes/' || e.public_id || '/plan/#part-' || t.public_id FROM plans_{kind} t JOIN plans_plan p ON p.id = t.plan_id
         JOIN clinic_episode e ON e.id = p.episode_id"""
     for kind in ("problem", "goal", "objective", "intervention")
 )
