@@ -37,3 +37,8 @@ def test_of_twenty_posts_with_one_key_comes_one_record_and_one_answer() -> None:
     few = [word for name in ("register", "submit", "acknowledge", "plan", "part", "sign") for word in (f"--{name}", "2")]
     code, result = run("tests.crash.parallel", *few)
     assert code == 0, result
+
+
+def test_whatever_the_database_suffers_a_page_says_so_in_three_seconds_and_comes_back() -> None:
+    code, result = run("tests.crash.faults")
+    assert code == 0, result
