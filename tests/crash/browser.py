@@ -47,7 +47,7 @@ class Browser:
         if time.monotonic() - self.confirmed < FRESH_SECONDS:
             return Answer(200)
         answer = self.ask("/accounts/reauthenticate/", {"password": PASSWORD})
-        if answer.status == 302:
+        if answer.done:
             self.confirmed = time.monotonic()
             return Answer(200)
         return answer

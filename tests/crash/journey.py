@@ -3,6 +3,7 @@
 A step that got no answer may have been carried out: it is sent again with the same key, as a person presses the button again.
 """
 
+import contextlib
 import datetime
 import json
 import random
@@ -40,7 +41,8 @@ class Journal:
             self.answers[kind] += 1
             self.slowest = max(self.slowest, answer.seconds)
             honest = (answer.status == 503 and answer.retry_after) or answer.location.startswith("/accounts/reauthenticate/")
-            if not (answer.done or honest or answer.status == NOBODY) and len(self.strange) < 50:
+            asked = what == "register" and answer.status == 409
+            if not (answer.done or honest or asked or answer.status == NOBODY) and len(self.strange) < 50:
                 self.strange.append(f"{what}: {answer.status} {answer.location} {_heading(answer.body)}")
 
     def acknowledged(self, **line: Any) -> None:
@@ -60,6 +62,10 @@ def _heading(html: str) -> str:
 
 class GivenUp(Exception):
     """The load is over."""
+
+
+class SoundsAlike(Exception):
+    """The page asks whether this person is another one, whose name sounds alike: nobody was registered."""
 
 
 class Client(threading.Thread):
@@ -104,12 +110,20 @@ class Client(threading.Thread):
             if answer.done:
                 self.journal.acknowledged(what=what, by=self.browser.name, location=answer.location, **line)
                 return answer
+            if answer.status == 409 and what == "register":
+                raise SoundsAlike
             if answer.status in (404, 409, 422, 500):
                 raise GivenUp  # the journal has it among the strange answers
             if answer.location.startswith("/accounts/") or answer.status == 403:
                 self.browser.log_in()
-                self.browser.confirm()
+                self.identified()
             self._pause()
+
+    def identified(self) -> None:
+        """Say again who it is; also after a log-in of which the answer was lost with the worker."""
+        while not self.browser.confirm().done:
+            self._pause()
+            self.browser.log_in()
 
     def _pause(self) -> None:
         if self.enough.is_set() and self.dice.random() < 0.02:
@@ -117,8 +131,11 @@ class Client(threading.Thread):
         time.sleep(AGAIN_SECONDS * (0.5 + self.dice.random()))
 
     def register(self) -> str:
-        form = self.registration()
-        answer = self.step("register", "/patients/register/", form, key=form["key"])
+        while True:
+            form = self.registration()
+            with contextlib.suppress(SoundsAlike):
+                answer = self.step("register", "/patients/register/", form, key=form["key"])
+                break
         self.versions, self.basis = {}, ""
         return answer.location.split("/")[2]
 
@@ -192,7 +209,6 @@ class Client(threading.Thread):
 
     def to_sign(self, episode: str) -> dict[str, str]:
         """The form of the page on which the plan is read, identity confirmed."""
-        while not self.browser.confirm().done:
-            self._pause()
+        self.identified()
         page = self.step("look", f"/episodes/{episode}/plan/sign/", view="sign", episode=episode)
         return dict(re.findall(r'name="(key|seen)" value="([^"]+)"', page.body)) | {"read": "on"}
