@@ -9,7 +9,7 @@ OWNER_COMMANDS = {"migrate", "set_up", "makemigrations", "sqlmigrate", "showmigr
     "backup", "restore", "seal_audit", "verify_audit", "verify_signatures",
 }  # fmt: skip
 # They read and write files alone; the address only has to be there.
-OFFLINE_COMMANDS = {"backup_key", "backup_verify"}
+OFFLINE_COMMANDS = {"assess", "backup_key", "backup_verify"}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from intake import flags as safety_flags
@@ -12,6 +13,7 @@ from intake.content_files import CONTENT, read, sha256
 from intake.facts.gather import Forms, Gathered, Person, gather
 from intake.facts.names import FACTS
 from intake.facts.reading import Filled
+from intake.facts.suicide import screens
 from intake.formulary import Formulary
 from intake.level_of_care import LevelSuggestion, Need, rate_needs, suggest_level
 from intake.parameters import Parameters
@@ -31,6 +33,20 @@ class Settings:
     off: frozenset[str] = frozenset()
     packet: tuple[str, ...] = ()
     formulary: Formulary = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Settings":
+        """What as_json gave. Raises ValueError naming what is not allowed."""
+        if strange := set(data) - {"parameters", "off", "packet", "formulary"}:
+            raise ValueError(f"Settings have no part {', '.join(sorted(strange))}.")
+        off = frozenset(data.get("off", ()))
+        rules = {**interaction_rules.interactions(), **safety_flags.flags()}
+        for rule_id in sorted(off):
+            if rule_id not in rules:
+                raise ValueError(f"There is no rule {rule_id}.")
+            if rules[rule_id].can_be_critical:
+                raise ValueError(f"{rule_id} can be critical, so it cannot be switched off.")
+        return cls(Parameters(values=data.get("parameters", {})), off, tuple(data.get("packet", ())), data.get("formulary", {}))
 
     def as_json(self) -> dict[str, Any]:
         formulary = {name: sorted(classes) for name, classes in self.formulary.items()}
@@ -93,9 +109,14 @@ def fired_of(result: Mapping[str, Any]) -> tuple[Fired, ...]:
     return tuple(Fired(**row | {"inputs": tuple(Input(**given) for given in row["inputs"])}) for row in rows)
 
 
-def evaluate_episode(person: Person, forms: Forms, settings: Settings, at: datetime.datetime) -> Evaluated:
-    """Everything, from the filled questionnaires by code; `at` is now, in the clinic's time zone."""
-    known = gather(person, forms, {*settings.packet, *forms}, settings.parameters, at, settings.formulary)
+def evaluate_episode(
+    person: Person, forms: Forms, settings: Settings, at: datetime.datetime, told: Mapping[str, object] = MappingProxyType({})
+) -> Evaluated:
+    """Everything, from the filled questionnaires by code; `at` is now, in the clinic's time zone.
+
+    told: facts that are known by another way than the questionnaires.
+    """
+    known = gather(person, forms, {*settings.packet, *forms}, settings.parameters, at, settings.formulary, told)
     facts, inputs = dict(known.facts), _inputs(known, forms)
     crossing = interaction_rules.evaluate(facts, inputs, off=settings.off)
     facts |= dict(crossing.truths) | {"any_ix": interaction_rules.any_interaction(crossing.truths)}
@@ -128,6 +149,8 @@ def _inputs(known: Gathered, forms: Forms) -> dict[str, Sequence[Input]]:
     """How each known fact is shown: its label, its value with the unit, and where and when it was said."""
     shown: dict[str, Sequence[Input]] = {}
     origins = {code: _origin(code, filled) for code, filled in forms.items()}
+    if screened := screens(forms):
+        origins["suicide"] = _origin("suicide", screened[0])
     for name, fact in FACTS.items():
         value = known.facts.get(name)
         if value is None or fact.instrument == "rule":

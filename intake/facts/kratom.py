@@ -41,16 +41,16 @@ def _products(filled: Filled, current: bool | None) -> dict[str, object]:
     rows = list(filled.rows("products"))
     forms = [filled.code("products.form", row) for row in rows]
     doses = [filled.number("products.doses_per_day", row) for row in rows]
-    concentrate = _has(forms, lambda form: form not in LEAF and form != UNKNOWN)
-    oh7 = _has(forms, lambda form: form in OH7)
+    concentrate = _has(forms, lambda form: form not in LEAF and form != UNKNOWN) if rows else None
+    oh7 = _has(forms, lambda form: form in OH7) if rows else None
     if current is None:
         return {"kuh_oh7": both(current, oh7), "kuh_concentrate": both(current, concentrate)}
     leaf = [_grams(filled, row) for row, form in zip(rows, forms, strict=True) if form in LEAF or form in (UNKNOWN, None)]
     milligrams = [_milligrams(filled, row) for row, form in zip(rows, forms, strict=True) if form in OH7]
     grams = _sum(leaf) if rows else None
     return {
-        "kuh_oh7": oh7 if rows else None,
-        "kuh_concentrate": concentrate if rows else None,
+        "kuh_oh7": oh7,
+        "kuh_concentrate": concentrate,
         "leaf_g_day": grams,
         "leaf_g_day_known": sum((amount for amount in leaf if amount is not None), start=Decimal(0)),
         "leaf_band": None if grams is None else _band(grams),
@@ -60,9 +60,9 @@ def _products(filled: Filled, current: bool | None) -> dict[str, object]:
 
 
 def _has(forms: Iterable[str | None], wanted: object) -> bool | None:
-    """Whether one of the products is of the wanted kind; unknown while the kind of another, or any product, is not said."""
+    """Whether one of the products is of the wanted kind; unknown while the kind of another is not said."""
     found = [None if form is None else wanted(form) for form in forms]  # type: ignore[operator]
-    return True if True in found else None if None in found or not found else False
+    return True if True in found else None if None in found else False
 
 
 def _grams(filled: Filled, row: str) -> Amount:

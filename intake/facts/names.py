@@ -7,6 +7,7 @@ from functools import cache
 from intake.content_files import ContentError, read
 
 FILE = "facts.yaml"
+NOT_ASKED = ("person", "suicide", "rule")  # where facts come from that are no questionnaires
 KINDS = ("bool", "number", "text")
 RULES = (*(f"sf_{n:02}" for n in range(1, 17)), *(f"ix_{n:02}" for n in range(1, 23)))
 
@@ -47,7 +48,7 @@ def _fact(name: str, row: Mapping[str, str]) -> Fact:
 
 
 CLASSES: tuple[str, ...] = tuple(read(FILE)["classes"])
-INSTRUMENTS: tuple[str, ...] = tuple(code for code in read(FILE)["instruments"] if code not in ("person", "rule"))
+INSTRUMENTS: tuple[str, ...] = tuple(code for code in read(FILE)["instruments"] if code not in NOT_ASKED)
 SCORED: tuple[str, ...] = tuple(code for code, row in read(FILE)["instruments"].items() if row.get("complete_when_scored"))
 FACTS: Mapping[str, Fact] = _facts()
 

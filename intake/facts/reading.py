@@ -61,6 +61,12 @@ class Filled:
             return value.display or value.code
         return value if isinstance(value, str) else None
 
+    def points(self, link_id: str) -> int | None:
+        """The weight of the answer that was chosen."""
+        value = self.value(link_id)
+        weight = self.questionnaire.by_id[link_id].weight_of(value) if isinstance(value, Coding) else None
+        return None if weight is None else int(weight)
+
     def codes(self, link_id: str, instance: str = "") -> frozenset[str] | None:
         """The codes of a multiple choice, None when it is not answered."""
         found = self.answer(link_id, instance)

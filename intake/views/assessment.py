@@ -13,6 +13,7 @@ from clinic.views.reach import about, in_full, open_episode, within
 from intake.answers import State
 from intake.content_files import read
 from intake.facts.names import FILE as FACTS
+from intake.facts.names import NOT_ASKED
 from intake.level_of_care import FILE as LEVELS
 from intake.models import Assessment
 from intake.packet import packet
@@ -91,7 +92,7 @@ def _asks(sentence: str) -> list[str]:
 
 def _absent() -> frozenset[str]:
     """The instruments that rules know and no intake has yet, as they are named."""
-    return frozenset(row["name"] for code, row in read(FACTS)["instruments"].items() if code not in (*packet(), "person", "rule"))
+    return frozenset(row["name"] for code, row in read(FACTS)["instruments"].items() if code not in (*packet(), *NOT_ASKED))
 
 
 def _followed(asks: Mapping[str, list[str]], rule_id: str, seen: frozenset[str] = frozenset()) -> list[str]:
