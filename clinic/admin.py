@@ -188,6 +188,7 @@ class ProgramAdmin(Guarded):
     view_action, edit_action = "formulary.edit", "formulary.edit"
     list_display = ("name", "initial_plan_days", "review_days", "certifying_role", "active")
     readonly_fields = ("public_id",)
+    exclude = ("packet",)  # has a page of its own, where the questionnaires have names
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         return super().formfield_for_manytomany(db_field, request, **kwargs | {"widget": forms.CheckboxSelectMultiple})

@@ -13,9 +13,11 @@ from clinic.admin import CarefulForm, Guarded
 from clinic.cleaning import entry
 from intake.content_files import read
 from intake.facts.names import CLASSES
+from intake.facts.suicide import INSTRUMENTS
 from intake.flags import flags
 from intake.interactions import interactions
-from intake.models import Instrument, Medicine, RuleSetting
+from intake.models import Instrument, Medicine, Packet, RuleSetting
+from intake.packet import Listed, instruments, packet
 from intake.rules import Rule
 
 
@@ -37,6 +39,74 @@ class InstrumentAdmin(Guarded):
 
     def save_model(self, request: HttpRequest, obj: Instrument, form: Any, change: bool) -> None:
         obj.save(update_fields=Instrument.MUTABLE_COLUMNS)
+
+
+class PacketForm(CarefulForm):
+    """A number for each questionnaire: its place in the intake, or nothing where it is not asked."""
+
+    class Meta:
+        model = Packet
+        fields = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for place, code in enumerate(packet(self.instance.packet), 1):
+            if name := self.fields.get(_place(code)):
+                name.initial = place
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        places = {code: data.get(_place(code)) for code in instruments()}
+        chosen = sorted((place, code) for code, place in places.items() if place)
+        if not chosen:
+            raise forms.ValidationError("An intake asks at least one questionnaire: give one a number.")
+        if not set(INSTRUMENTS) & {code for _, code in chosen}:
+            raise forms.ValidationError("Every intake asks about suicide: give the ASQ, or the C-SSRS where it is permitted, a number.")
+        data["packet"] = [code for _, code in chosen]
+        return data
+
+
+def _place(code: str) -> str:
+    return f"place_{code}"
+
+
+def _place_field(listed: Listed) -> forms.IntegerField:
+    about = "Asked only after its permission is recorded. " if listed.licence == Instrument.Licence.GATED else ""
+    by = "rated by a clinician, " if listed.filled_by == "clinician" else ""
+    return forms.IntegerField(
+        label=listed.title, min_value=1, max_value=99, required=False, help_text=f"{about}{by}about {listed.minutes} min".strip()
+    )
+
+
+PLACES = {_place(code): _place_field(listed) for code, listed in instruments().items()}
+
+
+@admin.register(Packet)
+class PacketAdmin(Guarded):
+    """The questionnaires of each program's intake, in order."""
+
+    view_action, edit_action = "formulary.edit", "formulary.edit"
+    form = type("PacketForm", (PacketForm,), dict(PLACES))
+    fields = tuple(PLACES)
+    list_display = ("name", "in_order", "minutes")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # a program has one from the beginning
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="Asked, in order")
+    def in_order(self, program: Packet) -> str:
+        return ", ".join(listed.title for listed in packet(program.packet).values())
+
+    @admin.display(description="Minutes")
+    def minutes(self, program: Packet) -> int:
+        return sum(listed.minutes for listed in packet(program.packet).values())
+
+    def save_model(self, request: HttpRequest, obj: Packet, form: Any, change: bool) -> None:
+        obj.packet = form.cleaned_data["packet"]
+        obj.save(update_fields=["packet"])
 
 
 class MedicineForm(CarefulForm):

@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from intake import flags, formulary, interactions, level_of_care, scoring
 from intake.content_files import ContentError, questionnaire
-from intake.packet import packet
+from intake.packet import instruments
 
 
 def problem_of(load: Callable[[], object], id_: str) -> list[CheckMessage]:
@@ -23,7 +23,7 @@ def problem_of(load: Callable[[], object], id_: str) -> list[CheckMessage]:
 def content_can_be_loaded(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Every questionnaire, score, rule and table of intake/content/."""
     loaders: list[Callable[[], object]] = [
-        lambda: [questionnaire(code) for code in packet()], scoring.score_definitions, flags.flags, interactions.interactions,
+        lambda: [questionnaire(code) for code in instruments()], scoring.score_definitions, flags.flags, interactions.interactions,
         level_of_care.need_tables, level_of_care.level_rules, formulary.shipped,
     ]  # fmt: skip
     return [problem for load in loaders for problem in problem_of(load, "intake.E001")]

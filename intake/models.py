@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Left
 
 from clinic.exact_json import ExactJSONField
-from clinic.models import ClinicalModel, Episode, User
+from clinic.models import ClinicalModel, Episode, Program, User
 from clinic.models.patients import ClinicalQuerySet
 from clinic.models.record import Immutable
 from intake.answers import Key, State
@@ -75,6 +75,14 @@ class Instrument(models.Model):
     def may_show_items(self) -> bool:
         """A gated instrument shows no item text until a permission is recorded."""
         return self.licence_status != self.Licence.GATED or bool(self.permission_reference)
+
+
+class Packet(Program):
+    """Which questionnaires the intake of a program asks, in which order (Program.packet)."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "intake packet"
 
 
 class ResponseQuerySet(ClinicalQuerySet):

@@ -204,7 +204,8 @@ def score(definition: ScoreDefinition, questionnaire: Questionnaire, answers: An
         code=definition.code, name=definition.name, total=total, low=low, high=high, floor=floor,
         band=band, prorated=prorated, answered=len(points), unanswered=len(open_),
         declined=sum(answers.get((id, ""), _MISSING).state is State.DECLINED for id in open_),
-        positive=positive, said=said, text=f"{said}, {words}" if words else said, source=definition.source, subscores=subscores, flagged=flagged, note=definition.note,
+        positive=positive, said=said, text=f"{said}, {words}" if words else said, source=definition.source,
+        subscores=subscores, flagged=flagged, note=definition.note,
     )  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """Staff, programs, and which role a person holds in which program."""
 
+import datetime
 import uuid
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
@@ -47,6 +49,15 @@ class User(AbstractUser):
         return self._program_roles
 
 
+# FDA 29 Jul 2025; DEA notices of intent 1 Jul 2026. Whether an order has followed since was not checked.
+LEGAL_NOTICE = (
+    "On 1 July 2026 the DEA gave notice that it intends to put 7-OH above a threshold, mitragynine pseudoindoxyl, MGM-15 and MGM-16 "
+    "into Schedule I for a time. Natural leaf is not part of it. Whether the order has been issued since, and what the state says, "
+    "must be checked."
+)
+LEGAL_NOTICE_ON = datetime.date(2026, 7, 1)
+
+
 class Program(models.Model):
     """A treatment program: the unit of assignment, of settings and of confidentiality (42 CFR Part 2)."""
 
@@ -76,6 +87,12 @@ class Program(models.Model):
     duty_team = models.ManyToManyField(
         User, blank=True, related_name="duty_programs", help_text="Joins the care team of every new patient."
     )
+    packet = ArrayField(
+        models.SlugField(max_length=40), default=list, blank=True,
+        help_text="The questionnaires of an intake, in order, by code. Empty: the usual ones.",
+    )  # fmt: skip
+    legal_notice = models.TextField(blank=True, default=LEGAL_NOTICE, help_text="How kratom and 7-OH stand in law, shown beside their use.")
+    legal_notice_on = models.DateField(default=LEGAL_NOTICE_ON, help_text="The day on which that was true.")
     active = models.BooleanField(default=True)
 
     def __str__(self) -> str:

@@ -81,7 +81,7 @@ def _assess(
     by: User, episode: Episode, found: Known, key: uuid.UUID, at: datetime.datetime, kind: Assessment.Kind, **summary: Any
 ) -> Assessment:
     """The assessment with its scores and flags, and the episode's summary with what else there is to say in it."""
-    settings = effective_settings()
+    settings = effective_settings(episode.program)
     evaluated = evaluate_episode(person(episode), {code: filled for code, (_, filled) in found.items()}, settings, at)
     documents = {code: response.document or document(response, filled) for code, (response, filled) in found.items()}
     try:

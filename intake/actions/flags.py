@@ -25,7 +25,7 @@ def raise_draft_flags(by: User, reading: Reading) -> None:
     """The few flags that cannot wait for the submit, from whatever is answered so far."""
     episode = reading.episode
     forms = {code: filled for code, (_, filled) in known(reading, filled_drafts(reading)).items()}
-    fired, looked_at, content_hash = draft_flags(person(episode), forms, effective_settings(), timezone.now())
+    fired, looked_at, content_hash = draft_flags(person(episode), forms, effective_settings(episode.program), timezone.now())
     worst = acuity(reconcile(by, episode, fired, content_hash, None, looked_at))
     if worst != (episode.acuity, episode.acuity_reason, episode.unacknowledged):
         update_summary(episode=episode, acuity=worst)

@@ -6,33 +6,42 @@ from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
-from clinic.models import Episode
+from clinic.models import Episode, Program
 from clinic.permissions import clinicians_of
 from intake import answers as typed
 from intake.answers import Key, State
 from intake.branching import evaluate
 from intake.evaluation import Filled, Person, Settings
+from intake.facts.suicide import INSTRUMENTS
 from intake.models import Answer, Medicine, Response, RuleSetting
 from intake.packet import packet
 from intake.parameters import Parameters
 from intake.responses import from_response
 
+SUICIDE_SCREENS = frozenset(INSTRUMENTS)
 Known = Mapping[str, tuple[Response, Filled]]
 Drafts = Iterable[tuple[Response, Filled]]
-SUICIDE_SCREEN = "asq"
 
 
 def lock_episode(episode: Episode) -> Episode:
     """The episode's row, locked until the transaction ends: whatever changes answers, flags or plans takes turns here."""
-    return Episode.objects.select_for_update(of=("self",), no_key=True).select_related("patient").get(pk=episode.pk)
+    return Episode.objects.select_for_update(of=("self",), no_key=True).select_related("patient", "program").get(pk=episode.pk)
 
 
-def effective_settings() -> Settings:
-    """What the clinic has set by now: numbers, rules switched off, the questionnaires of its intake, its formulary."""
+def effective_settings(program: Program) -> Settings:
+    """What the clinic has set by now: numbers, rules switched off, the questionnaires of the program's intake, its formulary."""
     rows = RuleSetting.objects.current()
     values = {rule_id: row.values["value"] for rule_id, row in rows.items() if "value" in row.values}
-    off = frozenset(rule_id for rule_id, row in rows.items() if not row.enabled)
-    return Settings(Parameters(values=values), off, tuple(packet()), Medicine.objects.formulary())
+    return Settings(Parameters(values=values), _off(rows), tuple(packet(program.packet)), Medicine.objects.formulary())
+
+
+def rules_off() -> frozenset[str]:
+    """The rules and components that the clinic has switched off."""
+    return _off(RuleSetting.objects.current())
+
+
+def _off(rows: Mapping[str, RuleSetting]) -> frozenset[str]:
+    return frozenset(rule_id for rule_id, row in rows.items() if not row.enabled)
 
 
 def person(episode: Episode) -> Person:
@@ -42,14 +51,13 @@ def person(episode: Episode) -> Person:
 @dataclass
 class Reading:
     """The answers of an episode as they stand under its lock. drafts, submitted: by code; rows: by response, of the drafts and the
-    suicide screen. screened: there was a suicide screen before this one.
+    suicide screens.
     """
 
     episode: Episode
     drafts: dict[str, Response]
     submitted: dict[str, Response]
     rows: dict[int, dict[Key, Answer]]
-    screened: bool
 
 
 def read_answers(episode: Episode) -> Reading:
@@ -58,11 +66,11 @@ def read_answers(episode: Episode) -> Reading:
     submitted: dict[str, Response] = {}
     for response in Response.objects.standing_of(episode):
         (drafts if response.status == Response.Status.IN_PROGRESS else submitted)[response.code] = response
-    screen = submitted.get(SUICIDE_SCREEN)
-    rows: dict[int, dict[Key, Answer]] = {response.pk: {} for response in (*drafts.values(), screen) if response}
+    screens = [submitted[code] for code in SUICIDE_SCREENS & submitted.keys()]
+    rows: dict[int, dict[Key, Answer]] = {response.pk: {} for response in (*drafts.values(), *screens)}
     for row in Answer.objects.filter(response__in=rows).by_whom(clinicians_of(episode.program_id)):
         rows[row.response_id][row.link_id, row.instance] = row
-    return Reading(episode, drafts, submitted, rows, screen is not None)
+    return Reading(episode, drafts, submitted, rows)
 
 
 def filled_drafts(reading: Reading) -> list[tuple[Response, Filled]]:
@@ -85,14 +93,14 @@ def known(reading: Reading, drafts: Drafts = ()) -> Known:
     """The latest of each instrument: its draft where one is given, else what was submitted last."""
     found = {code: (response, _submitted(response)) for code, response in reading.submitted.items()}
     found |= {response.code: (response, filled) for response, filled in drafts}
-    if SUICIDE_SCREEN in found:
-        found[SUICIDE_SCREEN] = _with_history(reading, *found[SUICIDE_SCREEN])
+    for code in SUICIDE_SCREENS & found.keys():
+        found[code] = _with_history(reading, *found[code])
     return found
 
 
 def _with_history(reading: Reading, response: Response, filled: Filled) -> tuple[Response, Filled]:
     """A suicide screen with those before it, because one that is not complete does not take back what they found."""
-    completed = Response.objects.completed_of(reading.episode, SUICIDE_SCREEN) if reading.screened else ()
+    completed = Response.objects.completed_of(reading.episode, response.code) if response.code in reading.submitted else ()
     earlier = tuple(_submitted(one) for one in completed if one != response)
     by_clinicians = all(row.by_clinician for row in _given(reading, response).values())
     return response, replace(filled, earlier=earlier, by_clinicians=by_clinicians)

@@ -14,7 +14,7 @@ from intake.answers import Answer, Key, State, from_json, to_words
 from intake.branching import evaluate
 from intake.models import Answer as Row
 from intake.models import Response
-from intake.packet import packet
+from intake.packet import instruments, packet
 from intake.questionnaire import Item, Questionnaire
 from intake.responses import Rows, from_response, rows_of
 
@@ -28,7 +28,7 @@ def submitted(user: User, episode: Episode) -> list[dict[str, Any]]:
     """
     if not may(user, "intake.view") or not within(user, "intake.view", [episode]):
         return []
-    order = list(packet())
+    order = list(packet(episode.program.packet))
     listed = sorted(Response.objects.latest_of(episode), key=lambda row: order.index(row.code) if row.code in order else len(order))
     full = in_full(user, "intake.view", episode)
     own = {} if full else _authored(user, listed)
@@ -72,7 +72,7 @@ def _authored(user: User, listed: list[Response]) -> dict[int, list[Line]]:
 
 def lines(code: str, questionnaire: Questionnaire, answers: Mapping[Key, Answer], shown: Collection[Key]) -> list[Line]:
     """The answers among `shown` in the order of the questionnaire, under the titles of their sections and rows."""
-    observed = code in packet() and packet()[code].observed
+    observed = code in instruments() and instruments()[code].observed
     rows = rows_of(questionnaire, answers)
     return [line for item in questionnaire.items for line in _lines(item, "", answers, rows, shown, observed)]
 

@@ -12,11 +12,8 @@ from clinic.permissions import requires
 from clinic.views.reach import about, in_full, open_episode, within
 from intake.answers import State
 from intake.content_files import read
-from intake.facts.names import FILE as FACTS
-from intake.facts.names import NOT_ASKED
 from intake.level_of_care import FILE as LEVELS
 from intake.models import Assessment
-from intake.packet import packet
 from intake.responses import said
 from intake.views.answers import submitted
 from intake.views.flags import safety
@@ -39,7 +36,8 @@ def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         "said": SUBMITTED if "submitted" in request.GET else "",
     }
     if latest and full:
-        context |= {"result": latest.result, "levels": _bars(latest.result), "addons": _addons(latest.result)} | _undecided(latest.result)
+        result = latest.result
+        context |= {"result": result, "levels": _bars(result), "addons": _addons(result), "waiting": _waiting(result)}
         if in_full(request.user, "intake.view", episode):  # type: ignore[arg-type]
             context["own_words"] = list(_own_words(latest))
     return render(request, "intake/assessment.html", context)
@@ -47,16 +45,7 @@ def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
 
 def _bars(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The five needs as rating components: five boxes each."""
-    return [
-        need | {"boxes": [place <= need["rating"] for place in range(1, 5)], "note": _askable(need["note"])} for need in result["needs"]
-    ]
-
-
-def _askable(note: str) -> str:
-    """“May be up to 2. Cannot tell yet: ask ...”, without what no intake asks yet."""
-    upto, ask, wanted = note.removesuffix(".").partition(ASK)
-    now = [part for part in wanted.split("; ") if part and _instrument(part) not in _absent()]
-    return f"{upto}{ask}{'; '.join(now)}." if now else upto.strip()
+    return [need | {"boxes": [place <= need["rating"] for place in range(1, 5)]} for need in result["needs"]]
 
 
 def _addons(result: Mapping[str, Any]) -> list[str]:
@@ -71,28 +60,15 @@ ASK = "Cannot tell yet: ask "
 RULE = re.compile(r"^((?:SF|IX)-\d\d) \(rules\)$")
 
 
-def _undecided(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The rules that wait, each with what to ask; and the instruments they ask for that no intake has yet, said once."""
+def _waiting(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rules that cannot be decided yet, each with what to ask."""
     asks = {row["rule_id"]: _asks(row["sentence"]) for row in result["undecided"]}
-    waiting, later, missing = [], [], {_instrument(part) for need in result["needs"] for part in _asks(need["note"])} & _absent()
-    for row in result["undecided"]:
-        wanted = {part: _instrument(part) for part in _followed(asks, row["rule_id"])}
-        missing |= set(wanted.values()) & _absent()
-        if now := [part for part, name in wanted.items() if name not in _absent()]:
-            waiting.append(row | {"ask": now})
-        else:
-            later.append(row)
-    return {"waiting": waiting, "later": later, "not_yet": sorted(missing)}
+    return [row | {"ask": _followed(asks, row["rule_id"])} for row in result["undecided"]]
 
 
 def _asks(sentence: str) -> list[str]:
     """What a sentence says to ask."""
     return sentence.partition(ASK)[2].removesuffix(".").split("; ")
-
-
-def _absent() -> frozenset[str]:
-    """The instruments that rules know and no intake has yet, as they are named."""
-    return frozenset(row["name"] for code, row in read(FACTS)["instruments"].items() if code not in (*packet(), *NOT_ASKED))
 
 
 def _followed(asks: Mapping[str, list[str]], rule_id: str, seen: frozenset[str] = frozenset()) -> list[str]:
@@ -105,11 +81,6 @@ def _followed(asks: Mapping[str, list[str]], rule_id: str, seen: frozenset[str] 
         elif other[1] not in seen:
             found += _followed(asks, other[1], seen | {rule_id})
     return list(dict.fromkeys(found))
-
-
-def _instrument(part: str) -> str:
-    """“Pain interference (PEG)”: PEG."""
-    return part.rpartition(" (")[2].removesuffix(")") if part.endswith(")") else ""
 
 
 # In their own words

@@ -75,11 +75,9 @@ def waits(evaluation: Evaluation, part: Item) -> bool:
     return any(key[0] in asked for key in evaluation.unanswered)
 
 
-
-
 @dataclass(frozen=True)
 class Entry:
-    """One questionnaire of the packet in this episode."""
+    """One questionnaire in this episode."""
 
     code: str
     title: str
@@ -94,16 +92,17 @@ class Entry:
 
 
 def entries(request: HttpRequest, episode: Episode) -> list[Entry]:
-    """Every questionnaire of the packet, in order, in a constant number of queries."""
+    """Every questionnaire of the packet in order, then what was asked besides, in a constant number of queries."""
     drafts = {draft.code: draft for draft in Response.objects.drafts_of(episode).select_related("saved_by")}
     submitted = {response.code: response for response in Response.objects.latest_of(episode)}
     active = {instrument.code: instrument for instrument in Instrument.objects.current()}
     rows: dict[int, dict[Key, Row]] = {}
     for row in Row.objects.filter(response__in=drafts.values()):
         rows.setdefault(row.response_id, {})[row.link_id, row.instance] = row
-    observes = bool(within(request.user, "observation.enter", [episode]))  # type: ignore[arg-type]
+    observes = _observes(request, episode)
     made = []
-    for code, listed in packet().items():
+    asked = packet([*packet(episode.program.packet), *drafts, *submitted])
+    for code, listed in asked.items():
         draft = drafts.get(code)
         instrument = draft.instrument if draft else active.get(code)
         if instrument is None:
@@ -111,6 +110,24 @@ def entries(request: HttpRequest, episode: Episode) -> list[Entry]:
         answers = rows.get(draft.pk, {}) if draft else {}
         made.append(_entry(episode, listed, instrument, draft, submitted.get(code), answers, fills=may_fill(code, observes=observes)))
     return made
+
+
+def more(request: HttpRequest, episode: Episode, listed: list[Entry]) -> list[dict[str, str]]:
+    """What this person may ask besides the packet: title and address. A gated questionnaire is none before its permission."""
+    observes, there = _observes(request, episode), {entry.code for entry in listed}
+    return [
+        {"title": instrument.title, "url": _url(episode, instrument.code)}
+        for instrument in Instrument.objects.current()
+        if instrument.code not in there and instrument.may_show_items and may_fill(instrument.code, observes=observes)
+    ]
+
+
+def _observes(request: HttpRequest, episode: Episode) -> bool:
+    return bool(within(request.user, "observation.enter", [episode]))  # type: ignore[arg-type]
+
+
+def _url(episode: Episode, code: str, number: int = 1) -> str:
+    return reverse("section", kwargs={"episode_id": episode.public_id, "code": code, "number": number})
 
 
 def _entry(
@@ -125,9 +142,8 @@ def _entry(
         refusal = "Needs a recorded permission first."
     elif not fills:
         refusal = "Rated by a clinician."
-    url = reverse("section", kwargs={"episode_id": episode.public_id, "code": listed.code, "number": 1})
     return Entry(
-        listed.code, instrument.title, listed.filled_by, listed.minutes, url, refusal,
+        listed.code, instrument.title, listed.filled_by, listed.minutes, _url(episode, listed.code), refusal,
         progress_of(questionnaire, evaluation, stored), _open_questions(episode, listed.code, questionnaire, evaluation), draft, submitted,
     )  # fmt: skip
 
@@ -137,7 +153,7 @@ def _open_questions(episode: Episode, code: str, questionnaire: Questionnaire, e
     found = []
     for place, part in enumerate(questionnaire.sections(), 1):
         inside = {item.link_id for item in part.walk()}
-        page = reverse("section", kwargs={"episode_id": episode.public_id, "code": code, "number": place})
+        page = _url(episode, code, place)
         for key in evaluation.unanswered:
             if key[0] in inside:
                 found.append({"text": questionnaire.by_id[key[0]].text, "url": f"{page}#{id_of(key)}"})
@@ -155,6 +171,8 @@ def intake(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         "entries": listed,
         "whole": all(entry.progress.whole for entry in listed),
         "begun": any(entry.draft for entry in listed),
+        "minutes": sum(entry.minutes for entry in listed if not entry.refusal and not entry.progress.whole and not entry.submitted),
+        "more": more(request, episode, listed),
         "next": next((entry for entry in listed if not entry.refusal and not entry.progress.whole and not entry.submitted), None),
     }  # fmt: skip
     return render(request, "intake/intake.html", context)

@@ -21,7 +21,7 @@ from intake.forms import Question, Rows, SectionForm, id_of, name_of, row_id
 from intake.formulary import notes
 from intake.models import Answer as Row
 from intake.models import Instrument, Medicine, Response
-from intake.packet import may_fill, packet
+from intake.packet import instruments, may_fill, packet
 from intake.questionnaire import Item
 from intake.views.flags import safety
 from intake.views.overview import progress_of, waits
@@ -44,12 +44,12 @@ def section(request: HttpRequest, episode_id: uuid.UUID, code: str, number: int 
 def _instrument(request: HttpRequest, episode: Episode, code: str, draft: Response | None) -> Instrument:
     """The version this episode's draft is pinned to, else the active one. Refuses what this person may not fill."""
     instrument = draft.instrument if draft else Instrument.objects.current().filter(code=code).first()
-    if instrument is None or code not in packet():
+    if instrument is None or code not in instruments():
         raise Http404
     if not instrument.may_show_items:
         raise Refused("This questionnaire needs a recorded permission before its questions may be shown.")
     if not may_fill(code, observes=_observes(request, episode)):
-        raise Refused(f"{packet()[code].title} is rated by a clinician.")
+        raise Refused(f"{instruments()[code].title} is rated by a clinician.")
     return instrument
 
 
@@ -84,7 +84,7 @@ class Page:
             notes=self._notes(),
         )
         form.conflicts = {row["name"]: row for row in self._conflict_words()}
-        form.observed = packet()[self.instrument.code].observed
+        form.observed = instruments()[self.instrument.code].observed
         form.removing = entry(self.request.GET, "remove")
         return form
 
@@ -228,7 +228,9 @@ class Page:
         for number, section in enumerate(self.questionnaire.sections()[self.number :], self.number + 1):
             if self.form(section=section).questions:
                 return self._url(self.instrument.code, number)
-        codes, observes = list(packet()), _observes(self.request, self.episode)
+        codes, observes = list(packet(self.episode.program.packet)), _observes(self.request, self.episode)
+        if self.instrument.code not in codes:  # asked besides the packet
+            return reverse("intake", kwargs={"episode_id": self.episode.public_id})
         for code in codes[codes.index(self.instrument.code) + 1 :]:
             if may_fill(code, observes=observes):
                 return self._url(code, 1)
@@ -241,7 +243,7 @@ class Page:
 
     def _screened_by(self) -> list[User]:
         """Shown to a clinician: whoever else's answers keep a suicide screen from being one that clinicians asked."""
-        if self.instrument.code != actions.SUICIDE_SCREEN or not is_clinician(self.request.user, self.episode.program_id):  # type: ignore[arg-type]
+        if self.instrument.code not in actions.SUICIDE_SCREENS or not is_clinician(self.request.user, self.episode.program_id):  # type: ignore[arg-type]
             return []
         authors = {row.by_id for row in self.rows.values() if row.state != State.MISSING}
         return sorted(User.objects.filter(pk__in=authors).exclude(pk__in=clinicians_of(self.episode.program_id)), key=str)

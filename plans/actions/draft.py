@@ -10,7 +10,7 @@ from django.utils import timezone
 from clinic import workflow
 from clinic.actions import update_summary
 from clinic.models import Episode, User
-from intake.actions import effective_settings, lock_episode
+from intake.actions import lock_episode, rules_off
 from intake.evaluation import fired_of
 from intake.models import Assessment
 from plans import tree
@@ -96,7 +96,7 @@ def _drawn(assessment: Assessment, made: Suggested) -> dict[str, Any]:
 
 
 def _switched_on(made: Suggested) -> list[Suggestion]:
-    off = effective_settings().off
+    off = rules_off()
     return [suggestion for suggestion in made.suggestions if suggestion.component.id not in off]
 
 

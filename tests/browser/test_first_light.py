@@ -144,8 +144,9 @@ class Journey:
 
 ACCEPTED = ("DTX-05", "MED-05", "MED-04", "DTX-01", "CBT-01")
 COMPONENTS = [
-    "EDU-01", "DTX-01", "DTX-02", "DTX-05", "CBT-01", "CBT-02", "CBT-03", "CBT-04", "OTH-01", "OTH-06", "PEER-01", "PEER-02",
-    "MED-01", "MED-04", "MED-05", "CMP-01", "CMP-02", "CMP-03", "CMP-04", "CMP-05", "AFT-01", "AFT-02", "AFT-03",
+    "EDU-01", "DTX-01", "DTX-02", "DTX-05", "CBT-01", "CBT-02", "CBT-03", "CBT-04", "CBT-05", "OTH-01", "OTH-06", "PEER-01",
+    "PEER-02", "MED-01", "MED-03", "MED-04", "MED-05", "PAIN-01",
+    "CMP-01", "CMP-02", "CMP-03", "CMP-04", "CMP-05", "AFT-01", "AFT-02", "AFT-03",
 ]  # fmt: skip
 
 
@@ -187,13 +188,13 @@ def test_from_the_first_call_to_a_signed_plan(page: Page, clinic: Program, hand:
 
 def reads_the_assessment(page: Page) -> None:
     text = page.locator("main").inner_text()
-    assert re.search(r"1\.5\s+Outpatient therapy \(<9 h/week\)\s+\(rule L11\)", text), text
+    assert re.search(r"1\.7\s+Outpatient with medical management\s+\(rule L10\)", text), text
     ratings = [row.locator("span.st-nowrap").inner_text() for row in page.locator("section[aria-labelledby=level-title] tbody tr").all()]
-    assert ratings == ["1", "1", "1", "2", "0"]
+    assert ratings == ["1", "2", "1", "2", "0"]
     assert {flag.get_attribute("id") for flag in page.locator("article.st-flag").all()} == {
         "flag-SF-06", "flag-SF-10", "flag-IX-05", "flag-IX-12", "flag-IX-18",
     }  # fmt: skip
-    for score in ("5, moderate", "4, none/minimal", "13, moderate", "8, mild", "1, negative"):
+    for score in ("5, moderate", "4, none/minimal", "13, moderate", "8, mild", "1, negative", "7.3, severe", "0, negative"):
         assert score in text
 
 
@@ -264,12 +265,13 @@ def reads_the_pdf(page: Page, base: str) -> None:
     flat = re.sub(r"\s+", " ", text)
     for words in (
         "Treatment plan, version 1", "Denise Halloran", "Kratom use disorder, moderate", "Taper card and weekly check",
-        "1.5: Outpatient therapy", "rule L11", "Priya Tester", "SF-06 Overdose risk", "SF-10 Liver", "IX-05 Kratom and a gabapentinoid",
+        "1.7: Outpatient with medical management", "rule L10",
+        "Priya Tester", "SF-06 Overdose risk", "SF-10 Liver", "IX-05 Kratom and a gabapentinoid",
         "IX-12 Kratom and the liver", "IX-18 Daily kratom and a blood-pressure medicine", "5, moderate", "13, moderate", "8, mild",
         "4, none/minimal", "1, negative",
     ):  # fmt: skip
         assert words in flat, words
-    assert re.findall(r"\bN([1-5]) [A-Z][^0-9]+ ([0-4]) ", flat) == [("1", "1"), ("2", "1"), ("3", "1"), ("4", "2"), ("5", "0")]
+    assert re.findall(r"\bN([1-5]) [A-Z][^0-9]+ ([0-4]) ", flat) == [("1", "1"), ("2", "2"), ("3", "1"), ("4", "2"), ("5", "0")]
     accepted = flat.partition("Components accepted")[2].partition("Cannot be told yet")[0]
     assert set(re.findall(r"\b[A-Z]{2,4}-\d\d\b(?= Because)", accepted)) == set(ACCEPTED)
     sha256 = re.search(r"[0-9a-f]{64}", re.sub(r"\s", "", text))

@@ -16,7 +16,8 @@ from tests.people import PASSWORD, House, make_house, make_user, recorded
 
 USERS = "/admin/clinic/user/"
 REGISTERED = {
-    "clinic.program", "clinic.user", "intake.instrument", "intake.medicine", "intake.rulesetting", "plans.componentsetting",
+    "clinic.program", "clinic.user", "intake.instrument", "intake.medicine", "intake.packet",
+    "intake.rulesetting", "plans.componentsetting",
 }  # fmt: skip
 
 
@@ -225,7 +226,8 @@ def test_the_administration_has_the_same_door_as_everything_else(db: None) -> No
 
 
 def program_form(program: Program, duty_team: list[User]) -> dict[str, Any]:
-    names = ("name", "initial_plan_days", "review_days", "certifying_role", "kratom_code_family", "crisis_text", "duty_phone")
+    names = ("name", "initial_plan_days", "review_days", "certifying_role", "kratom_code_family", "crisis_text",
+             "duty_phone", "legal_notice", "legal_notice_on")  # fmt: skip
     return {name: getattr(program, name) for name in names} | {"active": "on", "duty_team": [str(user.pk) for user in duty_team]}
 
 

@@ -325,6 +325,8 @@ def test_a_submit_freezes_everything_and_moves_the_episode_on(house: House) -> N
     texts = dict(Score.objects.filter(assessment=assessment).values_list("code", "text"))
     assert texts == {
         "sud11": "5, moderate", "cows": "4, none/minimal", "phq9": "13, moderate", "gad7": "8, mild", "auditc": "1, negative",
+        "dwc": "8", "peg": "7.3, severe", "pcptsd5": "0, negative",
+        "bam": "use 1 (stands out), risk 12 (stands out), protective 13, satisfaction 2",
     }  # fmt: skip
 
 

@@ -126,7 +126,7 @@ def test_everybody_decides_on_their_own_disciplines_part(house: House, role: str
 
 
 @pytest.mark.parametrize(("role", "component_id", "status"), [
-    ("counsellor", "MED-06", 403), ("counsellor", "CBT-05", 302), ("peer", "CBT-05", 403), ("nurse", "MED-06", 302),
+    ("counsellor", "MED-06", 403), ("counsellor", "CBT-06", 302), ("peer", "CBT-06", 403), ("nurse", "MED-06", 302),
 ])  # fmt: skip
 def test_adding_by_hand_follows_the_same_parts(house: House, role: str, component_id: str, status: int) -> None:
     plan = draft(house)

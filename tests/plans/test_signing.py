@@ -217,7 +217,7 @@ def test_the_document_carries_words_versions_and_hashes_and_not_only_ids(house: 
     assert (goal["text"], goal["patient_words"]) == (GOAL["text"], WORDS)
     flag = next(row for row in frozen["flags"] if row["rule"] == "SF-06")
     assert (flag["severity"], flag["acknowledged_by"], flag["action_taken"]) == ("HIGH", str(by), "Talked it through.")
-    assert (frozen["level"]["level"], frozen["level"]["rule"], frozen["provisional"]) == ("1.5", "L11", False)
+    assert (frozen["level"]["level"], frozen["level"]["rule"], frozen["provisional"]) == ("1.7", "L10", False)
     decided = {row["component_id"]: row["decision"] for row in frozen["suggestions"]}
     assert decided["DTX-05"] == "accepted" and decided["CBT-01"] == "open"
 

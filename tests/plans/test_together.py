@@ -277,7 +277,7 @@ def test_the_plan_page_asks_the_database_as_often_for_a_large_plan_as_for_a_smal
     for row in plan.components.filter(component_id__startswith="MED"):
         Component.objects.create(**{
             **{name: getattr(row, name) for name in ("program", "patient", "plan", "suggested", "tier", "suggestion", "by", "at", "name")},
-            "component_id": {"MED-01": "MED-02", "MED-04": "MED-03", "MED-05": "MED-06"}[row.component_id],
+            "component_id": {"MED-01": "MED-02", "MED-03": "MED-06", "MED-04": "MED-07", "MED-05": "OB-01"}[row.component_id],
         })  # fmt: skip
     problem = add(house.staff["nurse"], plan, "problem", title="Use", source="SUD-11")
     for _ in range(3):

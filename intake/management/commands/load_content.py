@@ -14,7 +14,7 @@ from intake.content_files import CONTENT, ContentError
 from intake.content_files import questionnaire as released
 from intake.formulary import shipped
 from intake.models import Instrument, Medicine
-from intake.packet import packet
+from intake.packet import instruments
 from intake.scoring import score_definitions
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         set_actor(None, "load_content")
         try:
             score_definitions()
-            loaded = sum(self._load(code) for code in packet())
+            loaded = sum(self._load(code) for code in instruments())
             known = set(Medicine.objects.values_list("name", flat=True))
             new = [Medicine(name=name, classes=list(classes)) for name, classes in shipped().items() if name not in known]
             Medicine.objects.bulk_create(new)
@@ -49,6 +49,6 @@ class Command(BaseCommand):
         Instrument.objects.create(
             code=code, url=questionnaire.url, version=questionnaire.version, title=questionnaire.title,
             content=load_json((CONTENT / "questionnaires" / f"{code}.json").read_bytes()), sha256=questionnaire.sha256,
-            licence_status=packet()[code].licence, credit_line=questionnaire.copyright,
+            licence_status=instruments()[code].licence, credit_line=questionnaire.copyright,
         )  # fmt: skip
         return True

@@ -17,7 +17,7 @@ from clinic.transaction import acting
 from intake import actions as intake_actions
 from intake.answers import Answer, Key
 from intake.models import Assessment, Flag, Instrument
-from intake.packet import packet
+from intake.packet import instruments
 from plans import actions as plan_actions
 from plans import signing
 from plans.findings import findings
@@ -140,7 +140,7 @@ class _Journey:
 
     def answer(self, episode: Episode, codes: tuple[str, ...]) -> None:
         for code in codes:
-            by = self.staff["nurse" if packet()[code].filled_by == "clinician" else "intake"]
+            by = self.staff["nurse" if instruments()[code].filled_by == "clinician" else "intake"]
             answers: dict[Key, Answer] = self.invented.filled(code, self.now)
             with acting(by, "intake.edit"):
                 intake_actions.save_answers(
