@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 import pytest
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY as RECORDS
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from cryptography.fernet import InvalidToken
@@ -65,6 +66,25 @@ def test_the_last_factor_is_not_removed_where_one_is_asked_for(strict: None, hou
         assert ">Remove</button>" not in answer.content.decode()
     assert Authenticator.objects.filter(user=nurse).exists()
     assert "Remove" not in page_words(client.get("/accounts/2fa/"))
+
+
+def test_whoever_has_just_logged_in_sets_up_a_first_factor_without_the_password_again(strict: None, house: House) -> None:
+    client = log_in(house.staff["nurse"])
+    assert client.get(ACTIVATE).status_code == 200
+    codes = client.post(ACTIVATE, {"code": code_of(client.session["mfa.totp.secret"])}, follow=True)
+    assert codes.redirect_chain == [("/accounts/2fa/recovery-codes/", 302)] and "10 of 10 are left" in page_words(codes)
+
+
+def test_the_password_is_asked_for_again_a_while_after_the_log_in_and_before_another_factor(strict: None, house: House) -> None:
+    long_in = log_in(house.staff["nurse"])
+    session = long_in.session
+    session[RECORDS] = [record | {"at": record["at"] - 301} for record in session[RECORDS]]
+    session.save()
+    secret = with_factor(house.staff["counsellor"])
+    another = log_in(house.staff["counsellor"])
+    another.post(SECOND, {"code": code_of(secret)})
+    for client in (long_in, another):
+        assert client.get(ACTIVATE)["Location"].startswith("/accounts/reauthenticate/")
 
 
 def test_another_phone_takes_the_place_of_the_first_once_it_has_shown_a_code(strict: None, house: House) -> None:
