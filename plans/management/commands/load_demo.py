@@ -41,6 +41,10 @@ STAFF = {  # role: (first name, last name, discipline, credential)
     "content_editor": ("Eli", "Novak", "pharmacist", "PharmD"),
     "sys_admin": ("Sys", "Admin", "administration", ""),
 }
+ELSEWHERE = {  # (user name, role) in the second program
+    ("hillside", "intake"): ("Hanna", "Brandt", "front desk", ""),
+    ("hillside-prescriber", "prescriber"): ("Owen", "Achebe", "physician", "MD"),
+}
 NIGHT = ("Nuria", "Costa", "nurse", "RN")  # on no care team
 TEAM = ("case_manager", "counsellor", "nurse", "prescriber", "peer")
 # Which of the six has come how far.
@@ -58,8 +62,8 @@ class Command(BaseCommand):
             raise CommandError("There are no questionnaires yet. Run load_content first.")
         programs = [Program.objects.get_or_create(name=name)[0] for name in PROGRAMS]
         staff = {role: _staff(role, programs[0]) for role in STAFF}
-        _staff("intake", programs[1], "hillside")
-        _staff("prescriber", programs[1], "hillside-prescriber")
+        for (name, role), person in ELSEWHERE.items():
+            _staff(role, programs[1], name, person)
         night = _staff("nurse", programs[0], "night-nurse", NIGHT)
         programs[0].duty_team.set([staff["nurse"], staff["prescriber"]])
         for code, invented in people().items():
