@@ -55,7 +55,7 @@ def unlock(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, form: Any, status: int = 200) -> HttpResponse:
     kept = held.release(request)
     following = entry(request.POST, "next") or entry(request.GET, "next")
-    context = {"form": form, "next": following, "held": held.sealed(request) if kept else ""}
+    context = {"form": form, "next": following, "held": held.sent_back(request) if kept else ""}
     return render(request, "clinic/unlock.html", context | {"what": _step(request, kept.path) if kept else ""}, status=status)
 
 
@@ -68,10 +68,11 @@ def _open(request: HttpRequest) -> HttpResponse:
     request.session[lock.TOUCHED] = lock.now()
     if lock.by_script(request):
         return HttpResponse(status=204)
-    if kept := held.release(request):
-        return render(request, "clinic/send_again.html", {"kept": kept})
     following = entry(request.POST, "next")
-    return redirect(following if url_has_allowed_host_and_scheme(following, None) else "front_door")
+    back = following if url_has_allowed_host_and_scheme(following, None) else reverse("front_door")
+    if kept := held.release(request):
+        return render(request, "clinic/send_again.html", {"kept": kept, "back": back})
+    return redirect(back)
 
 
 @requires(OWN_ACCOUNT)
