@@ -239,6 +239,30 @@ def test_on_a_phone_one_line_says_who_it_is_while_scrolling(page: Page, served: 
     expect(line).to_contain_text("Minecanary")
 
 
+def test_on_a_phone_neither_the_name_nor_the_alarm_is_cut_off(page: Page, served: Any, house: House) -> None:
+    nurse = house.staff["nurse"]
+    save(nurse, house.mine, "asq", {"1": "true"})
+    enter(page, served, house)
+    page.set_viewport_size(PHONE)
+    page.goto(section(house.mine, "phq9"))
+    cut = "element => element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight"
+    for part in (".st-patient-name", "#alerts"):
+        assert not page.locator(part).evaluate(cut), part
+    expect(page.locator("#alerts")).to_contain_text("Critical")
+
+
+def test_that_the_intake_is_submitted_is_said_once(page: Page, served: Any, house: House) -> None:
+    fill(house.staff["nurse"], house.mine, "V1", "phq9")
+    enter(page, served, house)
+    page.goto(reverse("review", kwargs={"episode_id": house.mine.public_id}))
+    page.locator("main input[type=checkbox]").check()
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text("The intake is submitted.")).to_be_visible()
+    page.reload()
+    expect(page.locator("h1")).to_have_text("Assessment")
+    expect(page.get_by_text("The intake is submitted.")).to_have_count(0)
+
+
 def test_the_printed_assessment_has_every_answer_and_says_on_every_sheet_who_it_is(page: Page, served: Any, house: House) -> None:
     fill(house.staff["nurse"], house.mine, "V5")
     submit(house.staff["nurse"], house.mine)

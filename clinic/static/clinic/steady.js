@@ -122,6 +122,8 @@
   function start() {
     themeButtons();
     arrived(document);
+    // What was just done is said once: the address that says it is not kept for the next load.
+    if (document.querySelector("[data-once]")) history.replaceState(history.state, "", location.pathname);
     var form = document.querySelector("form[data-start]");
     if (!form || document.querySelector("[data-error-summary]")) return;
     if (location.hash) { // the browser takes the focus away when it scrolls to the place, so after that
