@@ -113,6 +113,8 @@ class MembershipInline(admin.StackedInline):
     model = Membership
     form = CarefulForm
     extra = 0
+    # A membership is a word of ours: who looks after accounts gives and takes roles.
+    verbose_name, verbose_name_plural = "role in a program", "Roles: what this person may do, program by program"
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """Django makes a thousand forms when a page says that it has sent as many."""

@@ -59,7 +59,7 @@ def _restricted(request: HttpRequest, episode: Episode) -> HttpResponse:
     """Back to the page, or away from a chart that is now closed to whoever closed it."""
     user: User = request.user  # type: ignore[assignment]
     if Episode.objects.visible_to(user, "care_team.assign").filter(pk=episode.pk).exists():
-        messages.success(request, "The restriction stands from the next click of everybody on.")
+        messages.success(request, "Restricted. It holds for everybody from their next click on.")
         return redirect("restrictions", episode_id=episode.public_id)
-    messages.success(request, "The restriction stands. It keeps you out too, so the chart is closed to you from now on.")
+    messages.success(request, "Restricted. It keeps you out too, so the chart is closed to you from now on.")
     return redirect("front_door")

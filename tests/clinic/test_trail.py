@@ -161,4 +161,4 @@ def test_a_hundred_thousand_openings_are_served_by_their_index(real_transactions
 
 def test_the_filters_are_not_printed(house: House) -> None:
     html: Any = client_of(house.staff["supervisor"]).get(page_of("trail", house.mine)).content.decode()
-    assert 'class="st-find st-no-print"' in html and "As of " in words(html)
+    assert 'class="st-find st-filter st-no-print"' in html and "As of " in words(html)
