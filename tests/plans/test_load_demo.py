@@ -11,10 +11,11 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import Client
 
+from clinic import actions as clinic_actions
 from clinic import workflow
 from clinic.access_table import ROLES
 from clinic.models import BreakGlass, Episode, Membership, Patient, User
-from clinic.transaction import set_actor
+from clinic.transaction import acting, set_actor
 from intake.models import Flag, Response
 from plans.management.commands import load_demo
 from plans.management.commands.load_demo import PASSWORD
@@ -84,6 +85,20 @@ def test_loading_again_adds_and_changes_nothing(demo: str) -> None:
     load()
     with everything():
         assert counts() == before
+
+
+def test_a_chart_that_was_restricted_since_does_not_stop_the_next_load(demo: str) -> None:
+    manager = User.objects.get(username="case-manager.demo")
+    with transaction.atomic():
+        with acting(manager, "care_team.assign"):
+            clinic_actions.restrict_chart(by=manager, episode=episode_of("Denise"), kind="team only", reason="Only her team")
+        with everything():
+            before = counts()
+        set_actor(None, "set_up")
+        load()
+        with everything():
+            assert counts() == before
+        transaction.set_rollback(True)
 
 
 def test_the_two_in_danger_stand_first_in_the_caseload_with_their_flags_open(demo: str) -> None:

@@ -106,7 +106,10 @@ class _Journey:
         with acting(self.staff["intake"], "patient.search"):  # nobody would find nobody
             if Patient.objects.filter(registration_key=self.key("registration")).exists():
                 return
-        episode = self.register()
+        try:
+            episode = self.register()
+        except clinic_actions.KeyUsed:  # there, and restricted since: the clerk sees it no more
+            return
         self.answer(episode, DRAFTED if stage == "draft" else tuple(self.invented.answers))
         if stage == "draft":
             return self.emergency(episode)
