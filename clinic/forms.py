@@ -199,16 +199,18 @@ class RegistrationForm(PatientForm):
 
         Whoever the clerk could not find by searching is not told of here either.
         """
-        if self.cleaned_data["different_person"]:
-            return []
-        if Patient.objects.filter(registration_key=self.cleaned_data["key"]).exists():
-            return []  # sent before: the action tells a second click from another person
         values = self.cleaned_data
-        return list(
+        if values["different_person"]:
+            return []
+        found = list(
             Patient.objects.visible_to(self.user, "patient.search").sounding_like(
                 program=values["program"], last_name=values["legal_last_name"], birth_date=values["birth_date"]
             )
         )
+        # Sent before: the action tells a second click from another person. Asked last, so that whom the first click of a double
+        # click has registered meanwhile is never taken for somebody else.
+        sent_before = bool(found) and Patient.objects.filter(registration_key=values["key"]).exists()
+        return [] if sent_before else found
 
 
 class CareTeamForm(Careful, forms.Form):

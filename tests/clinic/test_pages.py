@@ -19,6 +19,7 @@ from django.utils import timezone
 import clinic
 from clinic import actions, lock
 from clinic.models import CareTeamMember, Episode, Patient, Program, User
+from clinic.models.patients import PatientQuerySet
 from clinic.row_security import alike
 from clinic.transaction import acting
 from clinic.views.caseload import STEPS
@@ -214,6 +215,22 @@ def test_a_person_is_registered_once_however_often_it_is_sent(house: House) -> N
     first, second = (client.post("/patients/register/", form) for _ in range(2))
     assert first.status_code == second.status_code == 302
     assert first["Location"] == second["Location"]
+    assert Patient.objects.filter(legal_last_name="Rivera").count() == 1
+
+
+def test_the_second_click_is_no_duplicate_of_the_first_that_ended_meanwhile(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = client_of(house.staff["intake"])
+    form = {**REGISTRATION, "program": str(house.program.pk), "key": str(uuid.uuid4())}
+    search, first = PatientQuerySet.sounding_like, []
+
+    def meanwhile(self: Any, **person: Any) -> Any:
+        monkeypatch.setattr(PatientQuerySet, "sounding_like", search)
+        first.append(client.post("/patients/register/", form))
+        return search(self, **person)
+
+    monkeypatch.setattr(PatientQuerySet, "sounding_like", meanwhile)
+    second = client.post("/patients/register/", form)
+    assert (second.status_code, second.get("Location")) == (302, first[0]["Location"])
     assert Patient.objects.filter(legal_last_name="Rivera").count() == 1
 
 
