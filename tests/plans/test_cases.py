@@ -55,7 +55,8 @@ def test_of_nothing_at_all_nothing_is_known_but_that_nobody_was_screened() -> No
 CSSRS_NO = {"q1": "N", "q2": "N", "q6": "N"}
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("leaf not in grams: the amount is unknown", {"KUH": {"days_30": 30, "products": [
-        {"form": "tea", "doses_per_day": 2, "amount_per_dose": 1, "unit": "units"}]}}, {"kratom.leaf_g_day": None, "kratom.leaf_band": None}),
+        {"form": "tea", "doses_per_day": 2, "amount_per_dose": 1, "unit": "units"}]}},
+     {"kratom.leaf_g_day": None, "kratom.leaf_band": None}),
     ("an extract is never grams of leaf", {"KUH": {"days_30": 30, "products": [
         {"form": "resin_extract", "doses_per_day": 2, "amount_per_dose": 9, "unit": "g"}]}}, {"kratom.leaf_g_day": 0}),
     ("products count only while they are used", {"KUH": {"days_30": 0, "products": [
