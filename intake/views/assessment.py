@@ -15,6 +15,7 @@ from intake.content_files import read
 from intake.level_of_care import FILE as LEVELS
 from intake.models import Assessment
 from intake.responses import said
+from intake.summary import TOXICOLOGY, kratom_lines
 from intake.views.answers import submitted
 from intake.views.flags import safety
 from intake.views.overview import SUBMITTED
@@ -38,6 +39,7 @@ def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     if latest and full:
         result = latest.result
         context |= {"result": result, "levels": _bars(result), "addons": _addons(result), "waiting": _waiting(result)}
+        context |= {"kratom": list(kratom_lines(latest.facts)), "toxicology": TOXICOLOGY, "medical_check": _medical_check(latest.facts)}
         if in_full(request.user, "intake.view", episode):  # type: ignore[arg-type]
             context["own_words"] = list(_own_words(latest))
     return render(request, "intake/assessment.html", context)
@@ -81,6 +83,11 @@ def _followed(asks: Mapping[str, list[str]], rule_id: str, seen: frozenset[str] 
         elif other[1] not in seen:
             found += _followed(asks, other[1], seen | {rule_id})
     return list(dict.fromkeys(found))
+
+
+def _medical_check(facts: Mapping[str, Any]) -> bool:
+    """Confusion nearly every day, or seen by the clinician: delirium, sedatives or a head injury come first (2.17)."""
+    return facts.get("cmd_4") == 3 or facts.get("disorientation_observed") is True
 
 
 # In their own words

@@ -75,7 +75,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
      {"scores.sud": {"value": 2, "band": "mild to severe, incomplete"}}),
     ("PHQ-9 with two open is an estimate", {"PHQ9": [2, 2, 2, 2, 2, 2, 2, None, "DECLINED"]},
 
-         {"scores.phq9": {"value": 18, "band": "moderately severe", "low": 18, "prorated": True, "item9": "DECLINED"}, "flags": ["SF-05", "SF-14"]}),
+         {"scores.phq9": {"value": 18, "band": "moderately severe", "low": 18, "prorated": True, "item9": "DECLINED"}, 
+          "flags": ["SF-05", "SF-14"]}),
     ("PHQ-9 with three open has no total", {"PHQ9": [3, None, 3, None, 3, None, 3, 3, 0], "CSSRS": CSSRS_NO},
      {"scores.phq9": {"value": None, "band": None, "low": 15, "prorated": False, "item9": 0}, "scores.phq2.value": None, "needs.N3": 2}),
     ("GAD-7 with one open is an estimate", {"GAD7": [3, 3, 3, 3, 3, 3]}, {"scores.gad7": {"value": 21, "band": "severe", "low": 21}}),
