@@ -78,7 +78,7 @@ def the_servers_log_holds_no_patient(app_configs: Any, databases: Any = None, **
     return [
         Warning(
             f"The database server's log may hold patients' data: {name} should be {' or '.join(sorted(QUIET[name]))}.",
-            hint='See the README, “Your own server”.',
+            hint='See docs/deployment.md.',
             id="clinic.W001",
         )
         for name in loud

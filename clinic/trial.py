@@ -72,7 +72,7 @@ def _options() -> argparse.Namespace:
 
 def _serve(port: int, *, demo: bool) -> None:
     if os.environ.get("STEADY_ENV") == "production":
-        raise TrialProblem("bin/run is for trial, and STEADY_ENV is production. The README, “Your own server”, says how to serve.")
+        raise TrialProblem("bin/run is for trial, and STEADY_ENV is production. docs/deployment.md says how to serve.")
     _check_port(port)
     _say("Starting the database ...")
     database.ensure("demo" if demo else "own")

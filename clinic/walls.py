@@ -107,7 +107,7 @@ def raise_walls(cursor: CursorWrapper) -> list[str]:
         )
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [WEB_ROLE])
     if cursor.fetchone() is None:
-        return [f"There is no role {WEB_ROLE} here, so no privileges were set. See the README, “Your own server”."]
+        return [f"There is no role {WEB_ROLE} here, so no privileges were set. See docs/deployment.md."]
     for model in apps.get_models(include_auto_created=True):
         if model._meta.managed and not model._meta.proxy:
             _grant(cursor, model._meta.db_table, privileges(model))
@@ -120,7 +120,7 @@ def raise_walls(cursor: CursorWrapper) -> list[str]:
 
 TEMPORARY_TABLES = (
     f"{WEB_ROLE} may make temporary tables here, and one of them could catch the record of who read what. "
-    "As the database's owner: REVOKE TEMPORARY ON DATABASE ... FROM PUBLIC. See the README, “Your own server”."
+    "As the database's owner: REVOKE TEMPORARY ON DATABASE ... FROM PUBLIC. See docs/deployment.md."
 )
 
 

@@ -81,7 +81,7 @@ class InterventionForm(_Cleaned):
 
     def __init__(self, *args: Any, episode: Episode, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        staff, field = staff_of(episode.program_id), self.fields["responsible"]
+        staff, field = staff_of(episode), self.fields["responsible"]
         active = set(staff.values_list("pk", flat=True))
         # Who is responsible now stays a choice, so that changing a text does not empty the field without a word.
         users = User.objects.filter(Q(pk__in=active) | Q(pk=self.instance.responsible_id))

@@ -4,20 +4,23 @@ import uuid
 from typing import Self
 
 from django.db import models
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 
 from clinic.exact_json import ExactJSONField
-from clinic.models import ClinicalModel, Episode, Membership, User
+from clinic.models import CareTeamMember, ChartRestriction, ClinicalModel, Episode, Membership, User
 from clinic.models.patients import ClinicalQuerySet
 from clinic.models.people import Discipline
 from clinic.models.record import Immutable
 from intake.models import Assessment, RuleSetting
 
 
-def staff_of(program_id: int) -> QuerySet[User]:
-    """Who can do what a plan asks: active, and with a role in the program."""
-    members = Membership.objects.filter(program_id=program_id).values("user_id")
-    return User.objects.filter(is_active=True, pk__in=members)
+def staff_of(record: ClinicalModel) -> QuerySet[User]:
+    """Who can do what a plan asks: active, with a role in the program of this row, and not kept out of its patient's chart."""
+    members = Membership.objects.filter(program_id=record.program_id).values("user_id")
+    closed = ChartRestriction.objects.standing().filter(patient_id=record.patient_id)
+    team = CareTeamMember.objects.filter(patient_id=record.patient_id, ended_at=None).values("user_id")
+    staff = User.objects.filter(is_active=True, pk__in=members).exclude(pk__in=closed.exclude(user=None).values("user_id"))
+    return staff.filter(~Exists(closed.filter(user=None)) | Q(pk__in=team))
 
 
 class PlanQuerySet(ClinicalQuerySet):

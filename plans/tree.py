@@ -29,7 +29,7 @@ def read(plan: Plan) -> list[Node]:
     """The problems of a plan with everything under them, without what was removed: four queries, however large."""
     nodes: dict[tuple[str, int], Node] = {}
     roots: list[Node] = []
-    works_here = Exists(staff_of(plan.program_id).filter(pk=OuterRef("responsible_id")))
+    works_here = Exists(staff_of(plan).filter(pk=OuterRef("responsible_id")))
     interventions = Intervention.objects.filter(plan=plan).annotate(works_here=works_here).select_related("responsible", "component")
     for kind, rows, parent in (
         ("problem", Problem.objects.filter(plan=plan).order_by("position", "pk"), None),

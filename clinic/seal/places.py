@@ -19,7 +19,7 @@ def copy() -> Path:
 
 def _file(name: str, value: str, what: str) -> Path:
     if not value:
-        raise SealProblem(f"{name} is not set. It names {what}; see the README, “Your own server”.")
+        raise SealProblem(f"{name} is not set. It names {what}; see docs/deployment.md.")
     return Path(value).expanduser().resolve()
 
 

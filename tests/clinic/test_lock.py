@@ -131,7 +131,7 @@ def test_a_form_sent_too_late_is_kept_unread_and_goes_on_after_the_password(hous
     assert hidden(wrong.content.decode(), "held") == [held]
     thanks = unlock(client, held=held, next=page).content.decode()
     assert f'action="{page}"' in thanks and hidden(thanks, "several") == ["1", "2"]
-    assert f'<a class="btn btn-secondary" href="{page}">Do not send it</a>' in thanks
+    assert f'<a class="btn btn-secondary w-100" href="{page}">Do not send it</a>' in thanks
     assert hidden(thanks, "legal_first_name") == [typed] and len(hidden(thanks, "csrfmiddlewaretoken")) >= 1
     assert not AccessEvent.objects.filter(view="demographics", outcome="allowed").exists(), "it was not looked at so far"
 

@@ -15,6 +15,7 @@ from plans import actions
 from plans.models import Component, Deferral, Goal, Intervention, Plan, Problem
 from plans.thread import Gap
 from tests.clinic.test_pages import client_of
+from tests.clinic.test_restrictions import restrict
 from tests.intake.test_actions import fill, submit
 from tests.people import House, make_house
 from tests.plans.test_actions import GOAL, add, begin, component, decide, draft, sign, whole
@@ -226,6 +227,21 @@ def test_changing_a_text_does_not_empty_who_is_responsible(house: House) -> None
     assert client.post(address, form | {"version": 2}).status_code == 302
     part.refresh_from_db()
     assert (part.text, part.responsible) == ("Taper card, new", peer)
+
+
+def test_nobody_who_is_kept_out_of_the_chart_is_offered_as_responsible(house: House) -> None:
+    part = Intervention.objects.filter(plan=whole(house)).order_by("pk")[0]
+    address = at("edit_part", house.mine, kind="intervention", part_id=part.public_id)
+
+    def offered() -> set[str]:
+        html = client_of(house.staff["nurse"]).get(address).content.decode()
+        return {role for role, user in house.staff.items() if f'<option value="{user.pk}"' in html}
+
+    assert {"peer", "intake", "supervisor", "counsellor"} <= offered()
+    restrict(house, house.mine, house.staff["intake"])
+    assert "intake" not in offered() and {"peer", "supervisor"} <= offered()
+    restrict(house, house.mine)
+    assert offered() == {"peer", "case_manager", "counsellor", "nurse", "prescriber"}, "the care team alone"
 
 
 def test_whoever_changes_what_the_patient_signed_is_told(house: House) -> None:
