@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from clinic import database
+from clinic import database, safe_files
 
 HOST = "127.0.0.1"
 START_SECONDS = 30
@@ -119,8 +119,8 @@ def _secret_key() -> str:
     file = database.home() / "secret-key"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError), open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as handle:
-            handle.write(secrets.token_urlsafe(64))
+        with contextlib.suppress(FileExistsError):
+            safe_files.write(file, secrets.token_urlsafe(64).encode())
             database.leave_to_owner(file)
     return file.read_text()
 

@@ -5,7 +5,6 @@ Whoever holds the public key can write a backup; only the secret key opens it. A
 
 import gzip
 import os
-import stat
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,12 +16,12 @@ from typing import IO, Any
 
 import pyrage
 
+from clinic import safe_files
 from clinic.backup import BackupProblem
 
 KEY_VARIABLE = "STEADY_BACKUP_KEY"
 MAKE_ONE = "`manage.py backup_key FILE` makes one."
 SEALED = b"age-encryption.org/v1"
-OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
 DAMAGED = "has been damaged or cut short since it was written. Nothing was changed. Take another backup."
 DECRYPTION_ERRORS = (pyrage.DecryptError, gzip.BadGzipFile, zlib.error, EOFError)
 
@@ -39,8 +38,7 @@ def make_key(file: Path, passphrase: str = "") -> str:
 
 def _write_new(file: Path, text: bytes, mode: int) -> None:
     try:
-        with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as handle:
-            handle.write(text)
+        safe_files.write(file, text, mode)
     except FileExistsError:
         raise BackupProblem(f"{file} is there already, and a key that is written over opens nothing any more.") from None
     except OSError as error:
@@ -53,7 +51,7 @@ def _key(ask: Callable[[str], str]) -> str:
     if not os.environ.get(KEY_VARIABLE):
         raise BackupProblem(f"{KEY_VARIABLE} is not set. It names the file of the backup key; {MAKE_ONE}")
     try:
-        text, mode = file.read_bytes(), file.stat().st_mode
+        text, others_may = file.read_bytes(), safe_files.others_may(file)
     except OSError as error:
         raise BackupProblem(f"{KEY_VARIABLE} names {file}, which cannot be read: {error.strerror}. {MAKE_ONE}") from None
     if text.startswith(SEALED):
@@ -61,7 +59,7 @@ def _key(ask: Callable[[str], str]) -> str:
             text = pyrage.passphrase.decrypt(text, ask(f"Passphrase of {file}: "))
         except pyrage.DecryptError:
             raise BackupProblem(f"This is not the passphrase of {file}.") from None
-    elif mode & OTHERS_MAY and not text.startswith(b"age1"):
+    elif others_may and not text.startswith(b"age1"):
         raise BackupProblem(f"{file} may be read by others than its owner, and it opens every backup. Make it private: chmod 600 {file}")
     return text.decode(errors="replace").strip()
 
@@ -94,7 +92,7 @@ def writing(file: Path, key: Any) -> Iterator[IO[bytes]]:
     part = file.with_name(f"{file.name}.part")
     try:
         part.unlink(missing_ok=True)
-        handle = open(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")  # noqa: SIM115 closed below
+        handle = safe_files.create(part)
     except OSError as error:
         raise BackupProblem(f"{file} cannot be written: {error.strerror}.") from None
     try:
@@ -102,10 +100,9 @@ def writing(file: Path, key: Any) -> Iterator[IO[bytes]]:
             encrypt = partial(_encrypt, handle, key)
             with _pipe_into(encrypt) as plain, gzip.open(plain, "wb", compresslevel=3) as zipped:
                 yield zipped  # type: ignore[misc]  # a GzipFile is one
-            handle.flush()
-            os.fsync(handle.fileno())
+            safe_files.sync(handle)
         part.rename(file)
-        _sync_folder(file.parent)
+        safe_files.sync_folder(file.parent)
     except OSError as error:
         raise BackupProblem(f"The backup could not be written: {error.strerror or error}. No backup was made.") from error
     finally:
@@ -116,38 +113,40 @@ def _encrypt(handle: IO[bytes], key: Any, plain: IO[bytes]) -> None:
     pyrage.encrypt_io(plain, handle, [key])
 
 
-def _sync_folder(folder: Path) -> None:
-    """A rename is on the disk only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _pipe_into(encrypt: Callable[[IO[bytes]], None]) -> Iterator[IO[bytes]]:
     """What is written goes to `encrypt`, which reads it on a thread of its own; its failure is raised here."""
-    failures: list[BaseException] = []
     end, start = os.pipe()
 
     def run() -> None:
         with open(end, "rb") as source:
-            try:
-                encrypt(source)
-            except BaseException as error:
-                failures.append(error)
+            encrypt(source)
 
-    thread = threading.Thread(target=run)
-    thread.start()
+    thread = _Aside(run)
     try:
         # What the thread failed by is the reason, and not the broken pipe that shows it.
         with suppress(BrokenPipeError), open(start, "wb") as sink:
             yield sink
     finally:
         thread.join()
-    if failures:
-        raise failures[0]
+    if thread.failure:
+        raise thread.failure
+
+
+class _Aside(threading.Thread):
+    """Work on a thread of its own, begun at once; `failure` is what it ended by, once it has been joined."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__()
+        self.work = work
+        self.failure: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.work()
+        except BaseException as error:
+            self.failure = error
 
 
 @contextmanager
@@ -170,19 +169,14 @@ def reading(file: Path, key: Any) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _pipe_from(decrypt: Callable[[IO[bytes]], None], handle: IO[bytes], file: Path) -> Iterator[IO[bytes]]:
-    failures: list[BaseException] = []
     end, start = os.pipe()
 
     def run() -> None:
         # Unbuffered: nothing is left to be written to whoever has stopped reading.
         with handle, open(start, "wb", buffering=0) as sink:
-            try:
-                decrypt(sink)
-            except BaseException as error:
-                failures.append(error)
+            decrypt(sink)
 
-    thread = threading.Thread(target=run)
-    thread.start()
+    thread = _Aside(run)
     problem: BaseException | None = None
     try:
         with open(end, "rb") as source, gzip.open(source, "rb") as plain:
@@ -192,8 +186,8 @@ def _pipe_from(decrypt: Callable[[IO[bytes]], None], handle: IO[bytes], file: Pa
     finally:
         thread.join()
     # What kept the thread from its end is the reason of whatever was found missing after it.
-    if failures and not isinstance(failures[0], BrokenPipeError):
-        problem = failures[0]
+    if thread.failure and not isinstance(thread.failure, BrokenPipeError):
+        problem = thread.failure
     if problem:
         raise problem if isinstance(problem, BackupProblem) else _said(problem, file) from None
 

@@ -2,19 +2,16 @@
 
 import contextlib
 import hashlib
-import os
-import stat
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from clinic import database
+from clinic import database, safe_files
 from clinic.seal import SealProblem
 
 PEM = serialization.Encoding.PEM
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def make(key_file: Path, public_file: Path) -> None:
@@ -34,10 +31,7 @@ def make(key_file: Path, public_file: Path) -> None:
 def _write(file: Path, text: bytes, mode: int) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     database.leave_to_owner(file.parent)
-    with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
+    safe_files.write(file, text, mode)
     database.leave_to_owner(file)
 
 
@@ -51,7 +45,7 @@ def private(key_file: Path, public_file: Path) -> Ed25519PrivateKey:
 
 def _load(key_file: Path) -> Ed25519PrivateKey:
     try:
-        if key_file.stat().st_mode & OTHERS:
+        if safe_files.others_may(key_file):
             raise SealProblem(f"{key_file} can be read or written by others than its owner. Close it first: chmod 600 {key_file}")
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
     except FileNotFoundError:
