@@ -1,33 +1,28 @@
-"""What the backup commands share: sentences instead of stack traces, and a line of progress every two seconds."""
+"""What the backup commands share: a sentence for what the database refuses, and a line of progress every two seconds."""
 
 import time
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from clinic.backup import BackupProblem
 from clinic.backup.contents import Manifest
 from clinic.logs import DATABASE_ERRORS, said
+from clinic.terminal import ToldCommand
 
 EVERY_SECONDS = 2.0
 
 
-class BackupCommand(BaseCommand):
-    """Subclasses do their work in `work(**options)`."""
-
+class BackupCommand(ToldCommand):
+    problem = BackupProblem
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self.work(**options)
-        except BackupProblem as problem:
-            raise CommandError(str(problem)) from None
+            super().handle(*args, **options)
         except DATABASE_ERRORS as error:  # its own words may quote a row
             raise CommandError(f"The database ended this: {said(error)}. What was begun is undone.") from None
-
-    def work(self, **options: Any) -> None:
-        raise NotImplementedError
 
     def progress(self, what: str) -> Callable[[str, int], None]:
         """Says how far it is, when two seconds have passed since it last did."""

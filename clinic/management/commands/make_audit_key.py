@@ -2,20 +2,17 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from clinic.seal import SealProblem, keys, outside, places
+from clinic.terminal import ToldCommand
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     help = __doc__
+    problem = SealProblem
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            key_file, copy = places.key(), places.copy()
-            keys.make(key_file, outside.public_file(copy))
-        except SealProblem as problem:
-            raise CommandError(str(problem)) from None
-        name = keys.fingerprint(keys.public(outside.public_file(copy)))
-        self.stdout.write(f"Made the key {name}.\nPrivate half: {key_file}\nPublic half: {outside.public_file(copy)}")
+    def work(self, **options: Any) -> None:
+        key_file, public_file = places.key(), outside.public_file(places.copy())
+        keys.make(key_file, public_file)
+        name = keys.fingerprint(keys.public(public_file))
+        self.stdout.write(f"Made the key {name}.\nPrivate half: {key_file}\nPublic half: {public_file}")
         self.stdout.write("Keep the private half where the web server cannot read it, and write the key's name down elsewhere.")

@@ -8,34 +8,33 @@ from itertools import chain
 from typing import Any
 
 import psycopg
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 from psycopg import IsolationLevel
 
 from clinic.seal import SealProblem, keys, outside, places, standing
 from clinic.seal.document import Document
 from clinic.seal.verify import Counts, Verification
+from clinic.terminal import ToldCommand
 
 PROGRESS = 100_000  # rows
 TOO_OLD = datetime.timedelta(days=1)
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     help = __doc__
+    problem = SealProblem
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--all", action="store_true", help="name everything that does not hold, not only the first")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            copy, database = places.copy(), places.database()
-            name = keys.fingerprint(keys.public(outside.public_file(copy)))
-            self.walk = Verification(database, copy, self._progress)
-            self._said = 0
-            with outside.locked(copy), _as_it_is_now(database):
-                bad = self._count(chain(self.walk.problems(), standing.problems(database)), every=options["all"])
-        except SealProblem as problem:
-            raise CommandError(str(problem)) from None
+    def work(self, **options: Any) -> None:
+        copy, database = places.copy(), places.database()
+        name = keys.fingerprint(keys.public(outside.public_file(copy)))
+        self.walk = Verification(database, copy, self._progress)
+        self._said = 0
+        with outside.locked(copy), _as_it_is_now(database):
+            bad = self._count(chain(self.walk.problems(), standing.problems(database)), every=options["all"])
         self._tell(name, self.walk.counts, bad)
         if bad:
             sys.exit(1)
