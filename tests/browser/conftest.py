@@ -53,6 +53,19 @@ def speaks_of_trouble(message: Any, page: Any) -> bool:
 
 
 @pytest.fixture
+def house(served: Any) -> Any:
+    """Two programs with their people (tests/people.py); the nurse is on duty."""
+    # Imported late: models are read once Django is set up.
+    from clinic.transaction import acting
+    from tests.people import make_house
+
+    house = make_house()
+    with acting(house.staff["supervisor"], "setup"):
+        house.program.duty_team.set([house.staff["nurse"]])
+    return house
+
+
+@pytest.fixture
 def forgiven() -> list[str]:
     """What a test that takes the server away expects to read in the console."""
     return []

@@ -22,6 +22,7 @@ from intake.models import Flag, Instrument
 from plans.models import Plan
 from plans.thread import gaps
 from plans.tree import plan_view, read
+from tests.browser.desk import sit_down
 from tests.clinic.test_access import logged_in
 from tests.clinic.test_accounts import code_of, with_factor
 from tests.people import PASSWORD, everything, make_user
@@ -168,11 +169,8 @@ def test_every_link_leads_somewhere(demo: Demo) -> None:
 
 
 def enter(context: BrowserContext, url: str, role: str) -> None:
-    """The browser is logged in as this person of the demo clinic, identity just confirmed."""
-    context.clear_cookies()
-    if role:
-        client = logged_in(User.objects.get(username=f"{role}{DEMO_SUFFIX}"))
-        context.add_cookies([{"name": key, "value": morsel.value, "url": url} for key, morsel in client.cookies.items()])
+    """As this person of the demo clinic."""
+    sit_down(context, url, User.objects.get(username=f"{role}{DEMO_SUFFIX}") if role else None)
 
 
 def dressed(page: Page, scheme: str) -> None:

@@ -10,13 +10,12 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from clinic.models import Episode
-from clinic.transaction import acting
 from intake.models import Flag
+from tests.browser.desk import sit_down
 from tests.browser.test_every_page import STICKS_OUT
-from tests.clinic.test_access import logged_in
 from tests.intake import test_actions
 from tests.intake.test_actions import DAYS, acknowledge, fill, save, submit
-from tests.people import PASSWORD, House, everything, make_house
+from tests.people import PASSWORD, House, everything
 
 pytestmark = pytest.mark.browser
 TROUBLE = ["htmx:afterRequest", "htmx:sendError", "ERR_INTERNET_DISCONNECTED", "403"]
@@ -30,17 +29,8 @@ def stored(episode: Episode, code: str) -> dict[str, str]:
 
 
 
-@pytest.fixture
-def house(served: Any) -> House:
-    house = make_house()
-    with acting(house.staff["supervisor"], "setup"):
-        house.program.duty_team.set([house.staff["nurse"]])
-    return house
-
-
 def enter(page: Page, served: Any, house: House, role: str = "nurse") -> None:
-    client = logged_in(house.staff[role])
-    page.context.add_cookies([{"name": key, "value": morsel.value, "url": served.url} for key, morsel in client.cookies.items()])
+    sit_down(page.context, served.url, house.staff[role])
 
 
 def section(episode: Episode, code: str, number: int = 1) -> str:

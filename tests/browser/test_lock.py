@@ -8,26 +8,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from clinic import lock
-from clinic.transaction import acting
 from tests.browser.hands import Keyboard
 from tests.browser.test_every_page import dressed, problems
 from tests.browser.test_intake import enter, saved, section
 from tests.intake.test_actions import stored
-from tests.people import PASSWORD, House, everything, make_house
+from tests.people import PASSWORD, House, everything
 
 pytestmark = pytest.mark.browser
 MINUTE = 60
 # Words of the page that a person could still reach: drawn, spoken, or found by the browser's search.
 SEEN = """() => [...document.querySelectorAll("body *")].filter(each => !each.closest("#st-lock")
     && each.checkVisibility({visibilityProperty: true})).map(each => each.outerHTML.slice(0, 80))"""
-
-
-@pytest.fixture
-def house(served: Any) -> House:
-    house = make_house()
-    with acting(house.staff["supervisor"], "setup"):
-        house.program.duty_team.set([house.staff["nurse"]])
-    return house
 
 
 @pytest.fixture
