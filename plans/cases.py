@@ -164,7 +164,7 @@ def _items(case: Case, key: str, value: object, _: Mapping[str, Any]) -> None:
     code = LISTS[key]
     case.packet.add(code)
     case.answers.setdefault(code, {})
-    given = [] if value is None else [DECLINED] * LENGTHS[key] if value == DECLINED else value
+    given = [] if value is None else [DECLINED] * LENGTHS[key] if value in (DECLINED, [DECLINED]) else value
     if not isinstance(given, list) or len(given) > LENGTHS[key]:
         raise CaseProblem(f"{key}: it is a list of up to {LENGTHS[key]} answers.")
     links = BAM if key == "BAM" else list(map(str, range(1, LENGTHS[key] + 1)))
@@ -198,7 +198,8 @@ def _kratom(case: Case, key: str, value: object, _: Mapping[str, Any]) -> None:
     _last_use(case, "kuh", "last_use_datetime", given.get("last_use_hours"), "KUH last_use_hours")
     products = _list(given.get("products"), "KUH products")
     for place, row in enumerate(products or (), 1):
-        for name, part in _object(row, f"KUH product {place}", PRODUCT).items():
+        known = {name: part for name, part in _object(row, f"KUH product {place}", PRODUCT).items() if part is not None}
+        for name, part in ({"form": "unknown"} | known).items():  # without its form it is a product nobody can name
             case.put("kuh", f"products.{name}", part, f"KUH product {place}, {name}", str(place))
     if products == []:  # it is known that there is none
         case.told |= {"kuh_oh7": False, "kuh_concentrate": False}
@@ -237,8 +238,9 @@ def _cssrs(case: Case, key: str, value: object, _: Mapping[str, Any]) -> None:
 
 
 def _asq(case: Case, key: str, value: object, data: Mapping[str, Any]) -> None:
-    """It counts when there is no C-SSRS."""
-    given = _object(value, key, [f"q{n}" for n in range(1, 6)])
+    """It counts when there is no C-SSRS. Whoever refused it as a whole refused its questions."""
+    names = [f"q{n}" for n in range(1, 6)]
+    given = dict.fromkeys(names, DECLINED) if value in (DECLINED, [DECLINED]) else _object(value, key, names)
     if "CSSRS" in data:
         return
     case.answers.setdefault("asq", {})

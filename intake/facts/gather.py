@@ -85,8 +85,8 @@ def _scores(person: Person, forms: Forms, parameters: Parameters) -> Iterator[tu
         if definition.positive_by_sex:
             name = definition.positive_by_sex.get(person.sex or "", definition.positive_by_sex["else"])
             cutoff = parameters.number(name)
-        enabled = {key: answer for key, answer in filled.answers.items() if key in filled.enabled}
-        yield code, score(definition, filled.questionnaire, enabled, cutoff=cutoff)
+        # Whatever was answered counts: what another answer makes 0 or unknown is said by the score itself (zero_when, gate).
+        yield code, score(definition, filled.questionnaire, filled.answers, cutoff=cutoff)
 
 
 def _complete(code: str, facts: Mapping[str, object], scores: Mapping[str, Score]) -> bool:

@@ -73,11 +73,8 @@ def _grams(filled: Filled, row: str) -> Amount:
 
 
 def _milligrams(filled: Filled, row: str) -> Amount:
-    """mg of 7-OH a day from one row; a row in another unit adds nothing."""
-    unit = filled.code("products.unit", row)
-    if unit is not None and unit != "mg_7oh":
-        return 0
-    return None if unit is None else _daily(filled, row)
+    """mg of 7-OH a day from one row; a row that is not in mg of 7-OH adds nothing (2.2)."""
+    return _daily(filled, row) if filled.code("products.unit", row) == "mg_7oh" else 0
 
 
 def _daily(filled: Filled, row: str) -> Amount:

@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from intake.answers import Coding
+from intake.answers import Answer, Coding
 from intake.facts.reading import Filled
 from intake.parameters import Parameters
 
@@ -83,13 +83,23 @@ def _recorded(filled: Filled, link_id: str) -> bool | None:
 
 
 def asq(filled: Filled, parameters: Parameters) -> Screen:
-    """Acute positive is HIGH, non-acute MODERATE; a refusal counts as positive (Horowitz 2020)."""
+    """Acute positive is HIGH, non-acute MODERATE; a refusal counts as positive (Horowitz 2020).
+
+    As with the C-SSRS, a recorded Yes to item 5 counts even where it should not have been asked.
+    """
     first = [filled.yes(link_id) for link_id in "1234"]
     refused = any(filled.answer(link_id).state == "declined" for link_id in "1234")
-    now = filled.yes("5")
+    now = _yes_or_no(filled.answers.get(("5", "")))
+    if now:
+        return Screen("HIGH")
     if True not in first and not refused:
         return Screen("NOT_SCREENED" if None in first else "NONE")
     # Only a lifetime attempt, everything else answered no: MODERATE unless the program set it to LOW.
     if first == [False, False, False, True] and now is False:
         return Screen(parameters.choice("asq_lifetime_attempt_level"))
-    return Screen("HIGH" if now else "MODERATE", open=now is None)
+    return Screen("MODERATE", open=now is None)
+
+
+def _yes_or_no(answer: Answer | None) -> bool | None:
+    value = answer.values[0] if answer and answer.values else None
+    return value if isinstance(value, bool) else None
