@@ -43,6 +43,12 @@ class _Place:
     blank: bool
 
 
+def applying(questionnaire: Questionnaire, answers: Answers) -> frozenset[Key]:
+    """The item instances whose branch applies, and nothing else: what facts and scores need to know."""
+    rows = rows_of(questionnaire, answers)
+    return frozenset(_enabled(questionnaire, answers, [place.key for item in questionnaire.items for place in _places(item, "", rows, False)]))
+
+
 def evaluate(questionnaire: Questionnaire, answers: Answers) -> Evaluation:
     """Decide every item instance.
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from intake.answers import State
 
@@ -32,14 +32,14 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.GtE: operator.ge,
 }
 EXTREMES = {"min": min, "max": max}
+NOTHING: frozenset[str] = frozenset()
 
 
 class ConditionError(ValueError):
     """A condition that cannot be read or evaluated. The message says what and where."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One sub-expression: its text, its truth (None for unknown, and for operands), its value when it has one."""
 
     text: str
@@ -85,8 +85,7 @@ class Condition:
         return Result(part.truth, tuple(steps), part.unknown, part.used)
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(NamedTuple):
     truth: Truth
     unknown: frozenset[str]
     used: frozenset[str]
@@ -205,6 +204,7 @@ def _kind(node: ast.expr, kinds: Mapping[str, str]) -> str:
     return "bool" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
 
 
+@cache
 def _constant(node: ast.expr) -> object:
     """A constant's value; fractions are decimals, exact as written."""
     match node:
@@ -228,6 +228,8 @@ def _exact(node: ast.expr, number: int | float) -> int | Decimal:
 
 def _evaluate(node: ast.expr, facts: Mapping[str, object], steps: list[Step]) -> _Part:
     match node:
+        case ast.Name(id=name):
+            part = _bare(name, facts)
         case ast.BoolOp(op=op, values=values):
             part = _connect(isinstance(op, ast.And), [_evaluate(value, facts, steps) for value in values])
         case ast.UnaryOp(op=ast.Not(), operand=operand):
@@ -235,10 +237,8 @@ def _evaluate(node: ast.expr, facts: Mapping[str, object], steps: list[Step]) ->
             part = _Part(kleene_not(inner.truth), inner.unknown, inner.used)
         case ast.Compare(left=left, ops=operators, comparators=others):
             part = _compare(left, operators, others, facts, steps)
-        case ast.Name(id=name):
-            part = _bare(name, facts)
         case _:
-            part = _Part(_constant(node) is True, frozenset(), frozenset())
+            part = _Part(_constant(node) is True, NOTHING, NOTHING)
     value = facts.get(node.id) if isinstance(node, ast.Name) else None
     steps.append(Step(_said(node), part.truth, value))
     return part
@@ -255,7 +255,7 @@ def _connect(is_and: bool, parts: list[_Part]) -> _Part:
     truth = (kleene_and if is_and else kleene_or)(part.truth for part in parts)
     if truth is None:
         return _Part(None, _union(p.unknown for p in parts if p.truth is None), _union(p.used for p in parts))
-    return _Part(truth, frozenset(), _union(p.used for p in parts if p.truth is truth))
+    return _Part(truth, NOTHING, _union(p.used for p in parts if p.truth is truth))
 
 
 def _bare(name: str, facts: Mapping[str, object]) -> _Part:
@@ -263,10 +263,10 @@ def _bare(name: str, facts: Mapping[str, object]) -> _Part:
     if value is State.NA:
         value = False
     if value is None:
-        return _Part(None, frozenset({name}), frozenset())
+        return _Part(None, frozenset({name}), NOTHING)
     if not isinstance(value, bool):
         raise ConditionError(f"The fact {name!r} is {value!r}: neither yes nor no, it must be compared.")
-    return _Part(value, frozenset(), frozenset({name}))
+    return _Part(value, NOTHING, frozenset({name}))
 
 
 def _compare(left: ast.expr, operators: list[ast.cmpop], others: list[ast.expr], facts: Mapping[str, object], steps: list[Step]) -> _Part:
@@ -280,7 +280,7 @@ def _compare(left: ast.expr, operators: list[ast.cmpop], others: list[ast.expr],
         names = _names(here) | _names(other)
         truth = _link(op, here, other, facts)
         missing = frozenset(name for name in names if facts.get(name) is None)
-        links.append(_Part(truth, missing if truth is None else frozenset(), names - missing))
+        links.append(_Part(truth, missing if truth is None else NOTHING, names - missing))
         here = other
     return _connect(True, links)
 
@@ -334,4 +334,4 @@ def _names(node: ast.expr) -> frozenset[str]:
 
 
 def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
-    return frozenset().union(*sets)
+    return NOTHING.union(*sets)

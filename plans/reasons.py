@@ -56,12 +56,19 @@ def ask(rule: Condition, facts: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(FACTS[name].ask for name in unknown))
 
 
+@cache
 def _tree(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
 
+@cache
+def _part(node: ast.expr) -> Condition:
+    """A part of a condition as one of its own: trees live as long as the process."""
+    return condition(ast.unparse(node), "a part of a condition")
+
+
 def _truth(node: ast.expr, facts: Mapping[str, object]) -> bool | None:
-    return condition(ast.unparse(node), "a part of a condition").evaluate(facts).truth
+    return _part(node).evaluate(facts).truth
 
 
 def _true(node: ast.expr, facts: Mapping[str, object], names: Mapping[str, str]) -> list[tuple[int, str]]:

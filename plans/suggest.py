@@ -12,7 +12,7 @@ from typing import Any
 
 from intake.facts import FACTS
 from intake.rules import Fired, Input, condition
-from plans.components import Component, answered_by, answers, load_components, read
+from plans.components import Answered, Component, answered_by, answers, load_components, read
 from plans.reasons import ask, because, plain
 
 LAST = "MED-04"
@@ -92,9 +92,11 @@ def suggest(
     facts = {**facts, **{_fact(rule.rule_id): True for rule in rules}, "any_ix": _any_ix(facts, rules)}
     applies[LAST] = library[LAST].applies_if.evaluate(facts).truth
     flags = {rule.rule_id: rule for rule in (*fired, *rules)}
+    answered = {rule_id: answered_by(rule_id, facts) for rule_id in severe_of(flags.values())}
+    names = {rule_id: rule.name for rule_id, rule in flags.items()}
     chosen = (c for c in library.values() if applies[c.id] is True)
     first = answers()["first"]
-    made = sorted((_suggestion(c, facts, flags) for c in chosen), key=lambda s: s.component.id not in first)
+    made = sorted((_suggestion(c, facts, names, answered) for c in chosen), key=lambda s: s.component.id not in first)
     open_ = tuple(Undecided(c, ask(c.applies_if, facts)) for c in library.values() if applies[c.id] is None)
     return Suggested(tuple(made), open_, rules, facts)
 
@@ -153,8 +155,11 @@ def severe_of(rules: Iterable[Fired]) -> list[str]:
 
 def answers_flags(component_id: str, severe: Iterable[str], facts: Mapping[str, object]) -> tuple[str, ...]:
     """The rules of `severe` that this component answers (alone or with others)."""
-    answered = ((rule_id, answered_by(rule_id, facts)) for rule_id in severe)
-    return tuple(rule_id for rule_id, answer in answered if answer and any(component_id in group for group in answer.groups))
+    return _answers(component_id, {rule_id: answered_by(rule_id, facts) for rule_id in severe})
+
+
+def _answers(component_id: str, answered: Mapping[str, Answered | None]) -> tuple[str, ...]:
+    return tuple(rule_id for rule_id, answer in answered.items() if answer and any(component_id in group for group in answer.groups))
 
 
 def may_be_held(component: Component) -> bool:
@@ -170,9 +175,11 @@ def tier(component: Component, severe_flags: Collection[str]) -> str:
     return "core" if component.id in tiers["core"]["components"] else "consider"
 
 
-def _suggestion(component: Component, facts: Mapping[str, object], flags: Mapping[str, Fired]) -> Suggestion:
-    severe = answers_flags(component.id, severe_of(flags.values()), facts)
-    names = {rule_id: rule.name for rule_id, rule in flags.items()}
+def _suggestion(
+    component: Component, facts: Mapping[str, object], names: Mapping[str, str], answered: Mapping[str, Answered | None]
+) -> Suggestion:
+    """names: of the fired rules by id. answered: what answers each severe one."""
+    severe = _answers(component.id, answered)
     return Suggestion(
         component=component,
         tier=tier(component, severe),

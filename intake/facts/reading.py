@@ -7,7 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 from functools import cached_property
 
 from intake.answers import Answer, Answers, Coding, Key, State
-from intake.branching import evaluate
+from intake.branching import applying
 from intake.questionnaire import Questionnaire
 
 UNANSWERED = Answer(State.MISSING)
@@ -31,7 +31,7 @@ class Filled:
     @cached_property
     def enabled(self) -> frozenset[Key]:
         """The items whose branch applies; the others count for nothing."""
-        return evaluate(self.questionnaire, self.answers).enabled
+        return applying(self.questionnaire, self.answers)
 
     def answer(self, link_id: str, instance: str = "") -> Answer:
         """The answer of an item whose branch applies, else a missing one."""
