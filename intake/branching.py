@@ -46,7 +46,8 @@ class _Place:
 def applying(questionnaire: Questionnaire, answers: Answers) -> frozenset[Key]:
     """The item instances whose branch applies, and nothing else: what facts and scores need to know."""
     rows = rows_of(questionnaire, answers)
-    return frozenset(_enabled(questionnaire, answers, [place.key for item in questionnaire.items for place in _places(item, "", rows, False)]))
+    keys = [place.key for item in questionnaire.items for place in _places(item, "", rows, False)]
+    return frozenset(_enabled(questionnaire, answers, keys))
 
 
 def evaluate(questionnaire: Questionnaire, answers: Answers) -> Evaluation:
