@@ -14,6 +14,7 @@ from clinic.actions.stale import Stale
 from clinic.models import ChartRestriction, Disclosure, Episode, Membership, Patient, Program, User
 from clinic.permissions import cell, roles_in
 from clinic.transaction import joins_transaction
+from clinic.writes import Write, updates, write
 
 log = logging.getLogger("steady.actions")
 
@@ -27,9 +28,7 @@ class KeyUsed(Exception):
 
 
 @transaction.atomic
-def register_patient(
-    *, by: User, program: Program, patient: dict[str, Any], episode: dict[str, Any], key: uuid.UUID
-) -> Episode:
+def register_patient(*, by: User, program: Program, patient: dict[str, Any], episode: dict[str, Any], key: uuid.UUID) -> Episode:
     """Register a person and open their first episode; the duty team, and a clinician who registers, join the care team.
 
     `patient` and `episode` are cleaned field values. The same `key` with the same content returns the same episode;
@@ -106,15 +105,21 @@ def update_patient(*, by: User, patient: Patient, values: dict[str, Any], versio
 
 
 @joins_transaction
-def update_summary(
+def update_summary(*, episode: Episode, **summary: Any) -> Episode:
+    """Write the summary columns the caseload reads; later stages call this inside their own transaction. Takes what `summary_of` takes."""
+    write(summary_of(episode=episode, **summary))
+    return episode
+
+
+def summary_of(
     *,
     episode: Episode,
     stage: str | None = None,
     acuity: tuple[int, str, int] | None = None,
     due: tuple[datetime.date | None, str] | None = None,
     scores: dict[str, Any] | None = None,
-) -> Episode:
-    """Write the summary columns the caseload reads; later stages call this inside their own transaction.
+) -> list[Write]:
+    """The write of the summary columns, for who writes more at the same time; none when there is nothing to say.
 
     `episode` is the row as it stands under its lock; it is brought up to date too. `acuity` is (worst standing severity 0 to 4,
     why in words, unacknowledged flags), `due` is (day, what).
@@ -132,8 +137,7 @@ def update_summary(
         values["score_summary"] = episode.score_summary | scores
     for name, value in values.items():
         setattr(episode, name, value)
-    episode.save(update_fields=list(values))
-    return episode
+    return updates([episode], values) if values else []
 
 
 @transaction.atomic

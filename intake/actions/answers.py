@@ -3,16 +3,18 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 
 from clinic import workflow
-from clinic.actions import update_summary
+from clinic.actions import summary_of
 from clinic.models import Episode, User
 from clinic.permissions import is_clinician
 from clinic.transaction import joins_transaction
+from clinic.writes import Write, inserts, updates, write
 from intake import answers as typed
-from intake.actions.flags import raise_draft_flags
+from intake.actions.flags import draft_flag_writes
 from intake.actions.known import Reading, lock_episode, read_answers
 from intake.answers import Key, State
 from intake.models import Answer, Instrument, Response
@@ -73,10 +75,9 @@ def save_answers(
         else:
             changed[key] = answer
     if changed:
-        _write(by, response, rows, changed)
-        if episode.stage == workflow.REGISTERED:
-            update_summary(episode=episode, stage=workflow.INTAKE, due=(timezone.localdate(), "Finish the intake"))
-        raise_draft_flags(by, reading)
+        given = _writes(by, response, rows, changed)
+        flags, worst = draft_flag_writes(by, reading)
+        write([*given, *flags, *summary_of(episode=episode, **_summary(episode, worst))])
     return Saved(response, rows, {key: rows[key].version if key in rows else 0 for key in answers}, tuple(conflicts))
 
 
@@ -114,8 +115,15 @@ def _same(row: Answer | None, answer: typed.Answer) -> bool:
     return row.state == answer.state and row.value == typed.to_json(answer)
 
 
-def _write(by: User, response: Response, rows: dict[Key, Answer], changed: Mapping[Key, typed.Answer]) -> None:
-    """One insert and one update, however many answers; `rows` is brought up to date."""
+def _summary(episode: Episode, worst: tuple[int, str, int]) -> dict[str, Any]:
+    """What a save has to say in the caseload; mostly nothing."""
+    begun = {"stage": workflow.INTAKE, "due": (timezone.localdate(), "Finish the intake")}
+    news = worst != (episode.acuity, episode.acuity_reason, episode.unacknowledged)
+    return (begun if episode.stage == workflow.REGISTERED else {}) | ({"acuity": worst} if news else {})
+
+
+def _writes(by: User, response: Response, rows: dict[Key, Answer], changed: Mapping[Key, typed.Answer]) -> list[Write]:
+    """The writes of what changed; `rows` is brought up to date."""
     now, clinician = timezone.now(), is_clinician(by, response.program_id)
     new: list[Answer] = []
     old: list[Answer] = []
@@ -131,7 +139,9 @@ def _write(by: User, response: Response, rows: dict[Key, Answer], changed: Mappi
         row.by_clinician = clinician
         row.version += 1
         rows[link_id, instance] = row
-    Answer.objects.bulk_create(new)
-    Answer.objects.bulk_update(old, ["state", "value", "by", "at", "version"])
     response.saved_at, response.saved_by = now, by
-    response.save(update_fields=["saved_at", "saved_by"])
+    return [
+        *inserts(new),
+        *updates(old, ["state", "value", "by", "at", "version"]),
+        *updates([response], ["saved_at", "saved_by"]),
+    ]

@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import BadRequest
@@ -9,9 +10,10 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from clinic import workflow
-from clinic.actions import update_summary
+from clinic.actions import summary_of
 from clinic.models import Episode, User
 from clinic.transaction import joins_transaction
+from clinic.writes import Write, inserts, updates, write
 from intake.actions.flags import acuity, reconcile
 from intake.actions.known import Known, document, effective_settings, filled_drafts, known, lock_episode, person, read_answers
 from intake.evaluation import Evaluated, evaluate_episode
@@ -54,11 +56,11 @@ def submit(*, by: User, episode: Episode, key: uuid.UUID) -> Assessment:
     for response, filled in drafts:
         response.document = document(response, filled)
         response.status, response.completed_at, response.completed_by = Response.Status.COMPLETED, now, by
-    Response.objects.bulk_update([response for response, _ in drafts], ["document", "status", "completed_at", "completed_by"])
+    frozen = updates([response for response, _ in drafts], ["document", "status", "completed_at", "completed_by"])
     reading.submitted |= {response.code: response for response, _ in drafts}
     stage = workflow.ASSESSED if episode.stage in {workflow.REGISTERED, workflow.INTAKE} else None
-    kind = Assessment.Kind.INTAKE
-    return _assess(by, episode, known(reading), key, now, kind, stage=stage, due=(timezone.localdate(), "Write the plan"))
+    due = (timezone.localdate(), "Write the plan")
+    return _assess(by, episode, known(reading), key, now, Assessment.Kind.INTAKE, frozen, stage=stage, due=due)
 
 
 @joins_transaction
@@ -78,9 +80,10 @@ def assess_provisionally(*, by: User, episode: Episode, key: uuid.UUID) -> Asses
 
 
 def _assess(
-    by: User, episode: Episode, found: Known, key: uuid.UUID, at: datetime.datetime, kind: Assessment.Kind, **summary: Any
-) -> Assessment:
-    """The assessment with its scores and flags, and the episode's summary with what else there is to say in it."""
+    by: User, episode: Episode, found: Known, key: uuid.UUID, at: datetime.datetime, kind: Assessment.Kind, frozen: Sequence[Write] = (),
+    **summary: Any,
+) -> Assessment:  # fmt: skip
+    """The assessment with its scores and flags, the answers it froze, and the episode's summary with what else there is to say in it."""
     settings = effective_settings(episode.program)
     evaluated = evaluate_episode(person(episode), {code: filled for code, (_, filled) in found.items()}, settings, at)
     documents = {code: response.document or document(response, filled) for code, (response, filled) in found.items()}
@@ -93,8 +96,8 @@ def _assess(
         )  # fmt: skip
     except IntegrityError as taken:  # the key was used for a patient out of reach, whom `_earlier` could not see
         raise BadRequest(ANOTHER_FORM) from taken
-    Score.objects.bulk_create(_score_rows(assessment, evaluated))
-    standing = reconcile(by, episode, [*evaluated.flags, *evaluated.interactions], evaluated.content_hash, assessment)
+    fired = [*evaluated.flags, *evaluated.interactions]
+    standing, flags = reconcile(by, episode, fired, evaluated.content_hash, assessment)
     scores = {
         score.code: {
             "label": score.name,
@@ -103,7 +106,8 @@ def _assess(
         }
         for score in evaluated.scores.values()
     }
-    update_summary(episode=episode, acuity=acuity(standing), scores=scores, **summary)
+    summarised = summary_of(episode=episode, acuity=acuity(standing), scores=scores, **summary)
+    write([*frozen, *inserts(_score_rows(assessment, evaluated)), *flags, *summarised])
     return assessment
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from clinic.actions import update_summary
 from clinic.models import Episode, User
 from clinic.permissions import is_clinician
+from clinic.writes import Write, inserts, updates
 from intake.actions.known import Reading, effective_settings, filled_drafts, known, lock_episode, person
 from intake.evaluation import draft_flags
 from intake.models import Assessment, Flag
@@ -21,14 +22,13 @@ CHANGING = (
 SEVERITY = {"INFO": 1, "MODERATE": 2, "HIGH": 3, "CRITICAL": 4}
 
 
-def raise_draft_flags(by: User, reading: Reading) -> None:
-    """The few flags that cannot wait for the submit, from whatever is answered so far."""
+def draft_flag_writes(by: User, reading: Reading) -> tuple[list[Write], tuple[int, str, int]]:
+    """The few flags that cannot wait for the submit, from whatever is answered so far: what to write, and the acuity that follows."""
     episode = reading.episode
     forms = {code: filled for code, (_, filled) in known(reading, filled_drafts(reading)).items()}
     fired, looked_at, content_hash = draft_flags(person(episode), forms, effective_settings(episode.program), timezone.now())
-    worst = acuity(reconcile(by, episode, fired, content_hash, None, looked_at))
-    if worst != (episode.acuity, episode.acuity_reason, episode.unacknowledged):
-        update_summary(episode=episode, acuity=worst)
+    standing, writes = reconcile(by, episode, fired, content_hash, None, looked_at)
+    return writes, acuity(standing)
 
 
 def reconcile(
@@ -38,8 +38,8 @@ def reconcile(
     content_hash: str,
     assessment: Assessment | None,
     looked_at: frozenset[str] | None = None,
-) -> list[Flag]:
-    """Bring the standing flags up to date with what fires now, and return those that stand. Nothing that stands disappears by itself.
+) -> tuple[list[Flag], list[Write]]:
+    """The standing flags brought up to date with what fires now, and the writes of it. Nothing that stands disappears by itself.
 
     `looked_at`: the only rules that were evaluated, from an unfinished intake; None for all of them. A flag that no longer fires
     keeps standing, marked so, until somebody acts; one that somebody has acted on is then resolved. A worse one is opened again.
@@ -52,9 +52,8 @@ def reconcile(
         if (looked_at is None or (rule_id in looked_at and flag.assessment_id is None)) and _no_longer(flag):
             changed.append(flag)
     new, old = [flag for flag in changed if flag.pk is None], [flag for flag in changed if flag.pk]
-    Flag.objects.bulk_create(new)
-    Flag.objects.bulk_update(old, CHANGING)
-    return sorted((flag for flag in (*rows.values(), *new) if flag.status != Flag.Status.RESOLVED), key=Flag.rank)
+    standing = sorted((flag for flag in (*rows.values(), *new) if flag.status != Flag.Status.RESOLVED), key=Flag.rank)
+    return standing, [*inserts(new), *updates(old, CHANGING)]
 
 
 def _raised(by: User, episode: Episode, rule: Fired, content_hash: str, assessment: Assessment | None, flag: Flag | None) -> Flag | None:
