@@ -117,7 +117,8 @@ def _same(row: Answer | None, answer: typed.Answer) -> bool:
 
 def _summary(episode: Episode, worst: tuple[int, str, int]) -> dict[str, Any]:
     """What a save has to say in the caseload; mostly nothing."""
-    begun = {"stage": workflow.INTAKE, "due": (timezone.localdate(), "Finish the intake")}
+    due = (timezone.localdate(), "Finish the intake")
+    begun = {"stage": workflow.INTAKE, "due": due}
     news = worst != (episode.acuity, episode.acuity_reason, episode.unacknowledged)
     return (begun if episode.stage == workflow.REGISTERED else {}) | ({"acuity": worst} if news else {})
 
