@@ -187,7 +187,7 @@ class EpisodeQuerySet(ClinicalQuerySet):
         open_ = self.filter(not_denied(user)).exclude(stage=workflow.CLOSED)
         walks = [open_.filter(way).order_by(*MOST_ACUTE)[:limit].values("pk") for way in ways(user, "chart.view")]
         reached = walks[0].union(*walks[1:]) if walks else self.none().values("pk")
-        return self.filter(pk__in=reached).with_reach(user).select_related("patient", "program").order_by(*MOST_ACUTE)
+        return self.filter(pk__in=reached).with_reach(user).select_related("patient").order_by(*MOST_ACUTE)
 
     def with_reach(self, user: User) -> Self:
         """How this user comes to each, which decides what they may do there (permissions.reaches).

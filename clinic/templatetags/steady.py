@@ -2,13 +2,11 @@
 
 import datetime
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 
 from django import template
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from clinic import logs, workflow
@@ -105,10 +103,3 @@ def _when(day: datetime.date, today: datetime.date) -> SafeString:
 def short_date(day: datetime.date) -> str:
     """“3 Feb 1990”, as the filter `date` writes it, without asking which formats there are."""
     return f"{day.day} {day:%b %Y}"
-
-
-@register.simple_tag
-def score_chips(scores: Mapping[str, Mapping[str, str | None]]) -> SafeString:
-    """The scores of Episode.score_summary, each with its band."""
-    rows = ((score["label"], score["value"] or "not yet", f" {score['band']}" if score["band"] else "") for score in scores.values())
-    return format_html_join("", '<span class="st-chip">{} <strong>{}</strong>{}</span>', rows)
