@@ -4,7 +4,7 @@ Django's bulk_create and bulk_update make one statement for each table, and comp
 travels as one array, and the writes stand beside each other as the parts of a WITH: all of them are done, or none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from django.db import DatabaseError, connection
@@ -30,12 +30,12 @@ def inserts(rows: Sequence[Model]) -> list[Write]:
     return [Write(sql, _arrays(rows, fields, add=True), len(rows))]
 
 
-def updates(rows: Sequence[Model], names: Iterable[str]) -> list[Write]:
+def updates(rows: Sequence[Model], names: Collection[str]) -> list[Write]:
     """The update of these fields of rows of one model; none for no rows. No row stands twice in what is written together."""
     if not rows:
         return []
     meta = rows[0]._meta
-    fields = [meta.get_field(name) for name in names]
+    fields = [field for field in meta.local_concrete_fields if field.name in names]
     setting = ", ".join(f'"{field.column}" = new."{field.column}"' for field in fields)
     columns = ", ".join(f'"{field.column}"' for field in (meta.pk, *fields))
     sql = (
