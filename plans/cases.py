@@ -331,8 +331,8 @@ def _other(case: Case, key: str, value: object, data: Mapping[str, Any]) -> None
     given = _object(value, key, OTHER)
     case.packet.add("substances")
     daily = {name: _yes(given.get(name), f"OTH {name}") for name in ("opioid_daily", "sedative_daily")}
-    case.told |= {name: truth for name, truth in daily.items() if truth is not None}
-    case.put("substances", "opioid_30d", _opioids(given.get("opioid_30d"), daily=daily["opioid_daily"] is True), "OTH opioid_30d")
+    case.told |= daily  # not answered is not known, though the questionnaire would not ask it after a no
+    case.put("substances", "opioid_30d", _opioids(given.get("opioid_30d"), daily["opioid_daily"]), "OTH opioid_30d")
     _last_use(case, "substances", "opioid_last_use", given.get("last_opioid_hours"), "OTH last_opioid_hours")
     case.put("substances", "sedative_30d", "Y" if daily["sedative_daily"] else given.get("sedative_30d"), "OTH sedative_30d")
     case.put("substances", "stimulant_30d", given.get("stimulant_30d"), "OTH stimulant_30d")
@@ -346,10 +346,10 @@ def _other(case: Case, key: str, value: object, data: Mapping[str, Any]) -> None
         case.put("auditc", "last_drink_date", (case.at.date() - datetime.timedelta(days=days)).isoformat(), "OTH last_drink_days")
 
 
-def _opioids(value: object, *, daily: bool) -> object:
-    """The opioids as codes of the questionnaire; whoever takes one daily takes one."""
+def _opioids(value: object, daily: bool | None) -> object:
+    """The opioids as codes of the questionnaire; whoever takes one daily takes one, and whoever may, may."""
     named = _list(value, "OTH opioid_30d")
-    if named is None or (daily and not named):
+    if named is None or (daily is not False and not named):
         return ["other"] if daily else DECLINED if value else None
     codes = {option.value.code for option in questionnaire("substances").by_id["opioid_30d"].options}  # type: ignore[union-attr]
     return [name if name in codes else "other" for name in map(str, named)] or ["none"]

@@ -134,7 +134,7 @@ def _alcohol(
     if filled is None:
         return {}
     found = scores["auditc"]
-    last = filled.value("last_drink_date")
+    last = filled.recorded("last_drink_date")
     days = (at.date() - last).days if isinstance(last, datetime.date) else None
 
     def within(name: str) -> bool:

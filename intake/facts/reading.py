@@ -43,6 +43,11 @@ class Filled:
         found = self.answer(link_id, instance)
         return found.values[0] if found.state is State.GIVEN and found.values else None
 
+    def recorded(self, link_id: str) -> object:
+        """The single value recorded, even where its question should have been skipped; None when there is none."""
+        found = self.answers.get((link_id, ""), UNANSWERED)
+        return found.values[0] if found.values else None
+
     def yes(self, link_id: str, instance: str = "") -> bool | None:
         value = self.value(link_id, instance)
         return value if isinstance(value, bool) else None

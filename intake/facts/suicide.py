@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from intake.answers import Answer, Coding
+from intake.answers import Coding
 from intake.facts.reading import Filled
 from intake.parameters import Parameters
 
@@ -77,8 +77,7 @@ def cssrs(filled: Filled, parameters: Parameters) -> Screen:
 
 
 def _recorded(filled: Filled, link_id: str) -> bool | None:
-    answer = filled.answers.get((link_id, ""))
-    value = answer.values[0] if answer and answer.values else None
+    value = filled.recorded(link_id)
     return {YES: True, NO: False}.get(value.code) if isinstance(value, Coding) else None
 
 
@@ -89,8 +88,8 @@ def asq(filled: Filled, parameters: Parameters) -> Screen:
     """
     first = [filled.yes(link_id) for link_id in "1234"]
     refused = any(filled.answer(link_id).state == "declined" for link_id in "1234")
-    now = _yes_or_no(filled.answers.get(("5", "")))
-    if now:
+    now = filled.recorded("5")
+    if now is True:
         return Screen("HIGH")
     if True not in first and not refused:
         return Screen("NOT_SCREENED" if None in first else "NONE")
@@ -98,8 +97,3 @@ def asq(filled: Filled, parameters: Parameters) -> Screen:
     if first == [False, False, False, True] and now is False:
         return Screen(parameters.choice("asq_lifetime_attempt_level"))
     return Screen("MODERATE", open=now is None)
-
-
-def _yes_or_no(answer: Answer | None) -> bool | None:
-    value = answer.values[0] if answer and answer.values else None
-    return value if isinstance(value, bool) else None

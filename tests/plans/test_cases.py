@@ -102,6 +102,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("never drinks", {"AUDITC": [0, 3, 4]}, {"scores.auditc": {"value": 0, "positive": False, "low": 0}}),
     ("how often was not reached: what was said of how much counts", {"sex": "F", "AUDITC": [None, 1, 2]},
      {"scores.auditc": {"value": None, "positive": True, "low": 3}}),
+    ("how often was not reached: the last drink was told all the same", {"sex": "M", "KUH": {"days_30": 9}, "AUDITC": [None, 4, 0],
+      "OTH": {"last_drink_days": 31}}, {"interactions": []}),
     ("did not drink: no heavy drinking days", {"BAM": [0, 0, 0, 0, None, 1, None, 0, 4, 4, 0, 4, 4, 4, 0, 4, 4]},
      {"scores.bam": {"use": 1, "risk": 0, "protective": 24, "satisfaction": 4}}),
     ("an open item of the BAM costs its subscale alone", {"BAM": [None, 0, 0, 0, 0, 1, None, 0, 4, 4, 0, 4, 4, 4, 0, 4, None]},
