@@ -110,10 +110,20 @@ def _sex(value: object) -> str | None:
 def _answer(item: Item, value: object, where: str) -> Answer:
     if value == DECLINED:
         return Answer(State.DECLINED)
+    if item.type == "decimal" and isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return _measured(item, Decimal(str(value)), where)
     try:
         return parse_answer(item, _posted(item, value))
     except AnswerProblem as problem:
         raise CaseProblem(f"{where}: {value!s} cannot be taken. {problem}") from None
+
+
+def _measured(item: Item, value: Decimal, where: str) -> Answer:
+    """A number as exact as it comes: the form's decimal places are for whoever types it."""
+    low, high = item.min_value, item.max_value
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise CaseProblem(f"{where}: {value} is not between {low} and {high}.")
+    return Answer(State.GIVEN, (value,))
 
 
 def _posted(item: Item, value: object) -> list[str]:
@@ -210,7 +220,7 @@ def _kratom(case: Case, key: str, value: object, _: Mapping[str, Any]) -> None:
 def _last_use(case: Case, code: str, link_id: str, hours: object, where: str) -> None:
     if hours in (None, DECLINED):
         return case.put(code, link_id, hours, where)
-    if not isinstance(hours, int | Decimal) or isinstance(hours, bool) or not 0 <= hours <= 24 * 3650:
+    if not isinstance(hours, int | float | Decimal) or isinstance(hours, bool) or not 0 <= hours <= 24 * 3650:
         raise CaseProblem(f"{where}: {hours!r} is not a number of hours.")
     moment = case.at - datetime.timedelta(hours=float(hours))
     case.put(code, link_id, moment.isoformat(), where)

@@ -62,6 +62,9 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("products count only while they are used", {"KUH": {"days_30": 0, "products": [
         {"form": "7oh_tablet", "doses_per_day": 2, "amount_per_dose": 9, "unit": "mg_7oh"}]}},
      {"kratom.oh7_mg_day": 0, "kratom.leaf_g_day": 0, "kratom.leaf_band": None, "kratom.daily": False}),
+    ("amounts are as exact as they come", {"KUH": {"days_30": 30, "last_use_hours": 1.5, "products": [
+        {"form": "capsule", "doses_per_day": 2.5, "amount_per_dose": 0.125, "unit": "g"}]}}, {"kratom.leaf_g_day": 0.3125}),
+    ("an ALT of 3.05 is over 3", {"KUH": {"days_30": 9}, "MED": {"alt_x_uln": 3.05}}, {"interactions": ["IX-12"], "needs.N2": 2}),
     ("no product at all is none", {"KUH": {"days_30": 30, "products": []}}, {"kratom.leaf_g_day": 0, "kratom.oh7_mg_day": 0}),
     ("products not reached are unknown", {"KUH": {"days_30": 30, "products": None}},
      {"kratom.leaf_g_day": None, "kratom.oh7_mg_day": None}),
@@ -175,6 +178,7 @@ def test_the_corners_of_missing_and_declined(says: str, case: dict[str, Any], ex
         ({"KUH": {"dayz": 3}}, "KUH has no part dayz"),
         ({"KUH": {"products": [{"form": "powder"}]}}, "KUH product 1, form"),
         ({"KUH": {"last_use_hours": -1}}, "last_use_hours"),
+        ({"MED": {"alt_x_uln": -0.5}}, "MED alt_x_uln: -0.5 is not between"),
         ({"SDOH": {"unsafe": "yes"}}, "SDOH unsafe"),
         ({"MEDS": [{"name": "x", "classes": ["opiate"]}]}, "MEDS 1 classes"),
         ({"MEDS": {"name": "x"}}, "MEDS"),
