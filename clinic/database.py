@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from clinic import safe_files
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 OWNER, WEB, SUPERUSER, DATABASE = "steady_owner", "steady_web", "postgres", "steady"
 EXTENSIONS = ("fuzzystrmatch", "pg_trgm", "unaccent", "btree_gist")
@@ -369,13 +371,6 @@ def _give_away(path: Path) -> None:
         os.chown(path, *_server_ids())
 
 
-def leave_to_owner(path: Path) -> None:
-    """What root makes in somebody's folder is theirs, so that they can go on without root."""
-    if os.getuid() == 0:
-        folder = path.parent.stat()
-        os.chown(path, folder.st_uid, folder.st_gid)
-
-
 def is_disk_full(said: str) -> bool:
     """Whether this is why one of PostgreSQL's programs, or a command that spoke to it, has failed."""
     return "No space left on device" in said or "could not extend file" in said
@@ -404,7 +399,7 @@ def _alone(server: Cluster) -> Iterator[None]:
         _check_owner(server)
         if not server.data.parent.exists():
             server.data.parent.mkdir(parents=True, exist_ok=True)
-            leave_to_owner(server.data.parent)
+            safe_files.leave_to_owner(server.data.parent)
         with locked(_lock_of(server)):
             yield
     except PermissionError as error:
@@ -431,7 +426,7 @@ def locked(file: Path) -> Iterator[None]:
 
 def _open(file: Path) -> IO[str]:
     handle = open(file, "w")  # noqa: SIM115 whoever asks closes it
-    leave_to_owner(file)
+    safe_files.leave_to_owner(file)
     return handle
 
 

@@ -121,7 +121,7 @@ def _secret_key() -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             safe_files.write(file, secrets.token_urlsafe(64).encode())
-            database.leave_to_owner(file)
+            safe_files.leave_to_owner(file)
     return file.read_text()
 
 

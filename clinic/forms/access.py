@@ -52,7 +52,7 @@ class BreakGlassReviewForm(Careful, forms.Form):
 class RestrictionForm(Careful, forms.Form):
     """Who is kept out of a chart."""
 
-    kind = forms.ChoiceField(label="Restriction", choices=[("", "Choose"), *ChartRestriction.Kind.choices])
+    kind = forms.ChoiceField(label="Kind of restriction", choices=[("", "Choose"), *ChartRestriction.Kind.choices])
     user = forms.ModelChoiceField(User.objects.none(), label="Colleague who is kept out", required=False)
     reason = forms.CharField(
         label="Why", max_length=500, widget=forms.Textarea(attrs={"rows": 2}), help_text="Whoever may change the care team reads it here."

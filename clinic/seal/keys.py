@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from clinic import database, safe_files
+from clinic import safe_files
 from clinic.seal import SealProblem
 
 PEM = serialization.Encoding.PEM
@@ -30,9 +30,9 @@ def make(key_file: Path, public_file: Path) -> None:
 
 def _write(file: Path, text: bytes, mode: int) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    database.leave_to_owner(file.parent)
+    safe_files.leave_to_owner(file.parent)
     safe_files.write(file, text, mode)
-    database.leave_to_owner(file)
+    safe_files.leave_to_owner(file)
 
 
 def private(key_file: Path, public_file: Path) -> Ed25519PrivateKey:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from clinic import database
+from clinic import database, safe_files
 from clinic.seal import SealProblem
 
 
@@ -29,7 +29,7 @@ def public_file(copy: Path) -> Path:
 def locked(copy: Path) -> contextlib.AbstractContextManager[None]:
     """One process at a time writes here; the second waits."""
     copy.parent.mkdir(parents=True, exist_ok=True)
-    database.leave_to_owner(copy.parent)
+    safe_files.leave_to_owner(copy.parent)
     return database.locked(copy.with_name(copy.name + ".lock"))
 
 
@@ -64,7 +64,7 @@ def append(copy: Path, seals: Iterable[Sealed]) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     if is_new:
-        database.leave_to_owner(copy)
+        safe_files.leave_to_owner(copy)
         folder = os.open(copy.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)

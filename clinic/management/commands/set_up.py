@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connections
 
-from clinic import database
+from clinic import safe_files
 from clinic.settings import _database
 
 
@@ -53,7 +53,7 @@ def _collect(root: Path) -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
     stamp.write_text(wanted)
     for path in (root, stamp, *root.rglob("*")):
-        database.leave_to_owner(path)
+        safe_files.leave_to_owner(path)
 
 
 def _files() -> str:
