@@ -414,3 +414,10 @@ def test_what_is_out_of_reach_is_not_unkind(house: House) -> None:
     answer = log_in(house.staff["nurse"]).get(url("episodes/<uuid:episode_id>/chart/", house.other.public_id))
     assert answer.status_code == 404
     assert "Nothing was found here It may not exist, or it is not on your caseload." in page_words(answer)
+
+
+def test_nobody_is_sent_to_a_page_they_do_not_have(house: House) -> None:
+    stranger = Client().get("/nowhere/")
+    assert stranger.status_code == 404
+    for page in (page_words(stranger), page_words(log_in(house.staff["sys_admin"]).get("/nowhere/"))):
+        assert "Nothing was found here" in page and "caseload" not in page and "care team" not in page
