@@ -243,7 +243,7 @@ def test_whoever_is_kept_out_is_not_told_of_this_person_when_they_register_them_
         ({"kind": "team only", "reason": "Known in town"}, "Nobody on the care team could lift this again"),
         ({"kind": "team only", "reason": "Known in town", "user": "nurse"}, "so no colleague is named"),
         ({"kind": "own chart", "reason": "Hers"}, "Please choose who is kept out"),
-        ({"kind": "", "reason": "Hers"}, "Restriction : Not filled in yet"),
+        ({"kind": "", "reason": "Hers"}, "Kind of restriction : Not filled in yet"),
         ({"kind": "own chart", "reason": "", "user": "nurse"}, "Why : Not filled in yet"),
         ({"kind": "own chart", "reason": "Hers", "user": "nobody"}, "cannot be chosen any more"),
     ],
