@@ -1,7 +1,8 @@
 """Alive, ready, and a database that is away: 503 with a sentence, nobody's data, and back by itself at the next request."""
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.db.backends.postgresql import base as stock
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
-from clinic import audit, health
+from clinic import audit, database, health
 from clinic.models import AccessEvent, Patient
 from clinic.postgres import base
 from clinic.views import errors
@@ -58,12 +59,24 @@ def full(tmp_path: Path) -> Iterator[None]:
     """No connection is left for the web role."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = session_user")
-        if cursor.fetchone()[0]:
-            pytest.skip("These tests log in as a superuser, whom no limit of connections holds back.")
+        superuser = cursor.fetchone()[0]
     connection.close()
     limit = f'ALTER DATABASE "{databases.NAME}" CONNECTION LIMIT'
-    with statements((f"{limit} 0", f"{limit} -1")):
+    with as_the_web_role_itself() if superuser else nullcontext(), statements((f"{limit} 0", f"{limit} -1")):
         yield
+
+
+@contextmanager
+def as_the_web_role_itself() -> Iterator[None]:
+    """A superuser, whom no limit of connections holds back, logs in for most tests; here the web role does, as it serves."""
+    if os.environ[databases.SERVER] != databases.EMBEDDED:
+        pytest.skip("A superuser of an outside server logs in for the tests, and the web role's password there is not ours.")
+    before = connection.settings_dict["USER"], connection.settings_dict["OPTIONS"]["options"]
+    connection.settings_dict["USER"] = database.WEB
+    connection.settings_dict["OPTIONS"]["options"] = before[1].replace(f"-c role={database.WEB}", "")
+    yield
+    connection.close()
+    connection.settings_dict["USER"], connection.settings_dict["OPTIONS"]["options"] = before
 
 
 OUTAGES = [stopped, full]
