@@ -121,21 +121,38 @@ def _points_at(model: type[models.Model]) -> set[Any]:
 
 
 def _as(row: models.Model, word: str) -> None:
-    """Mark every text of a row with whose it is, in which table and column; what is empty stays so."""
+    """Mark every text of a row with whose it is, in which table and column, also inside JSON; what is empty stays so."""
     for field in row._meta.concrete_fields:
+        value, mark = getattr(row, field.attname), f"{word}.{row._meta.model_name}.{field.name}"
+        if isinstance(field, models.JSONField):
+            setattr(row, field.attname, _marked(value, mark))
+            continue
         free = isinstance(field, models.TextField) or (isinstance(field, models.CharField) and (field.max_length or 0) >= 80)
-        if not free or field.choices or field.unique or not getattr(row, field.attname):
+        if not free or field.choices or field.unique or not value:
             continue
         if isinstance(row, SignedPlan):
-            row.document = row.document.replace("Minecanary", f"{word.removesuffix('record')}canary")
+            named = row.document.replace("Minecanary", f"{word.removesuffix('record')}canary")
+            row.document = document.build(_marked(document.load(named.encode()), mark)).decode()
             row.sha256 = document.sha256(row.document.encode())
         elif not (isinstance(row, Answer | Response) or field.name == "content_hash"):
-            setattr(row, field.attname, f"{word}.{row._meta.model_name}.{field.name}")
+            setattr(row, field.attname, mark)
+
+
+def _marked(value: Any, mark: str, key: str = "") -> Any:
+    """The same JSON with its free texts marked: what somebody typed, and every text of several words. Codes stay what they are."""
+    match value:
+        case dict():
+            return {name: _marked(part, mark, name) for name, part in value.items()}
+        case list():
+            return [_marked(part, mark, key) for part in value]
+        case str() if (" " in value or key == "valueString") and "canary" not in value:
+            return mark
+    return value
 
 
 def _mark(episode: Episode, word: str) -> None:
     for model in clinical_models():
-        if KIND_OF.get(model._meta.label) == "register" or model is SignedPlan:
+        if KIND_OF.get(model._meta.label) == "register":
             continue
         for row in model._base_manager.filter(patient=episode.patient_id):
             _as(row, word)

@@ -136,6 +136,20 @@ def marked(text: str) -> set[str]:
     return {word.lower() for word in re.findall(r"(\w+?)(?:canary|record\.)", text) if word.lower() in EVERYBODY}
 
 
+@pytest.mark.thorough
+def test_texts_in_json_and_in_the_print_are_looked_for(records: tuple[House, dict[str, Episode]]) -> None:
+    """The control of the sweeps below: what was typed, found, decided and signed stands marked on the pages that show it."""
+    house, patients = records
+    client, at = logged_in(house.staff["prescriber"]), f"/episodes/{patients['mine'].public_id}"
+    shown = {
+        "intake/strengths/1/": "Minerecord.answer.value", "assessment/": "Minerecord.assessment.result",
+        "plan/": "Minerecord.component.suggestion", "plan/versions/1/": "Minerecord.signedplan.document",
+        "plan/versions/1/clinic.pdf": "Minerecord.signedplan.document",
+    }  # fmt: skip
+    for page, mark in shown.items():
+        assert mark in said(client.get(f"{at}/{page}")), page
+
+
 def sweep(
     records: tuple[House, dict[str, Episode]], role: str, methods: Iterable[str], urls: Iterable[tuple[str, Any]] = CLINICAL
 ) -> list[str]:
