@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from django.urls import URLPattern, URLResolver, get_resolver
 
 SPEAKING = frozenset(["errorlist", "errornote", "invalid-feedback", "messagelist", "st-errors"])
-SOUND = {"text": "Something", "textarea": "Something longer", "email": "a@example.org", "date": "1990-02-03", "number": "7"}
+SOUND = {"text": "Something", "textarea": "Something longer, in a sentence", "email": "a@example.org", "date": "1990-02-03", "number": "7"}
 VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
 
 
@@ -47,6 +47,12 @@ class Form:
             value = options[0] if options else SOUND.get(kind, "")
             if value and kind != "checkbox" and not any(self.sent.get(name, [])):
                 self.sent[name] = [value]
+
+    def sound(self) -> Iterator[dict[str, list[str]]]:
+        """What may be asked for beside the fields, to be tried in turn: nothing, every box ticked, the first button, or both."""
+        ticked = {name: self.options.get(name) or ["on"] for name, kind in self.kinds.items() if kind == "checkbox"}
+        pressed = {name: [value] for name, value in list(self.buttons.items())[:1]}
+        yield from ({}, ticked, pressed, ticked | pressed)
 
 
 class Page(HTMLParser):
@@ -90,8 +96,8 @@ class Page(HTMLParser):
             form.buttons[name] = given.get("value", "")
             return
         form.kinds.setdefault(name, kind)
-        if kind == "radio":
-            form.options.setdefault(name, []).append(given.get("value", ""))
+        if kind in ("radio", "checkbox"):
+            form.options.setdefault(name, []).append(given.get("value", "on" if kind == "checkbox" else ""))
         self._ids.setdefault(name, given.get("id", ""))
         if tag == "select":
             self._menu = name

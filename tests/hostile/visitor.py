@@ -11,7 +11,7 @@ from django.core.signals import got_request_exception
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import resolve
+from django.urls import resolve, reverse
 
 from clinic.cleaning import Unclean, clean_text
 from clinic.models import Change
@@ -124,9 +124,22 @@ def pages(everything: Any) -> list[str]:
     return list(dict.fromkeys(filled(path, arguments) for path, _ in every_pattern() for arguments in stand))
 
 
-def every_form(visitor: Visitor, everything: Any) -> list[Form]:
-    """Every form that can be reached by links from any page, each kind once: by view, fields and buttons."""
-    todo, seen, kinds, forms = pages(everything), set(), {}, {}
+def every_form(visitor: Visitor, everything: Any) -> list[tuple[Visitor, Form]]:
+    """Every form that can be reached by links from any page, each kind once: by view, fields and buttons; and who sends it."""
+    sign = reverse("sign", kwargs={"episode_id": everything.ready.public_id})
+    forms = [(visitor, form) for form in linked(visitor, [sign, *pages(everything)])]
+    # Whoever reaches every chart is not asked why this one is opened in an emergency.
+    stranger = Visitor(everything.client_of_a_stranger(), problems=visitor.problems)
+    url = reverse("break_glass", kwargs={"episode_id": everything.house.other.public_id})
+    page = Page(stranger.ask("GET", url).content.decode(), url)
+    return [*forms, *((stranger, form) for form in page.to_send if form.url == url)]
+
+
+def linked(visitor: Visitor, todo: list[str]) -> list[Form]:
+    """The forms of these pages and of all they lead to."""
+    seen: set[str] = set()
+    kinds: dict[tuple, int] = {}
+    forms: dict[tuple, Form] = {}
     while todo:
         url = todo.pop(0).partition("#")[0]
         if url in seen or not url.startswith("/"):
