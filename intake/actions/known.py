@@ -51,13 +51,14 @@ def person(episode: Episode) -> Person:
 @dataclass
 class Reading:
     """The answers of an episode as they stand under its lock. drafts, submitted: by code; rows: by response, of the drafts and the
-    suicide screens.
+    suicide screens. screened: the suicide screens that were submitted before.
     """
 
     episode: Episode
     drafts: dict[str, Response]
     submitted: dict[str, Response]
     rows: dict[int, dict[Key, Answer]]
+    screened: frozenset[str]
 
 
 def read_answers(episode: Episode) -> Reading:
@@ -70,7 +71,7 @@ def read_answers(episode: Episode) -> Reading:
     rows: dict[int, dict[Key, Answer]] = {response.pk: {} for response in (*drafts.values(), *screens)}
     for row in Answer.objects.filter(response__in=rows).by_whom(clinicians_of(episode.program_id)):
         rows[row.response_id][row.link_id, row.instance] = row
-    return Reading(episode, drafts, submitted, rows)
+    return Reading(episode, drafts, submitted, rows, SUICIDE_SCREENS & submitted.keys())
 
 
 def filled_drafts(reading: Reading) -> list[tuple[Response, Filled]]:
@@ -100,7 +101,7 @@ def known(reading: Reading, drafts: Drafts = ()) -> Known:
 
 def _with_history(reading: Reading, response: Response, filled: Filled) -> tuple[Response, Filled]:
     """A suicide screen with those before it, because one that is not complete does not take back what they found."""
-    completed = Response.objects.completed_of(reading.episode, response.code) if response.code in reading.submitted else ()
+    completed = Response.objects.completed_of(reading.episode, response.code) if response.code in reading.screened else ()
     earlier = tuple(_submitted(one) for one in completed if one != response)
     by_clinicians = all(row.by_clinician for row in _given(reading, response).values())
     return response, replace(filled, earlier=earlier, by_clinicians=by_clinicians)
