@@ -71,10 +71,10 @@ def _place(code: str) -> str:
 
 
 def _place_field(listed: Listed) -> forms.IntegerField:
-    about = "Asked only after its permission is recorded. " if listed.licence == Instrument.Licence.GATED else ""
+    gated = "; asked only after its permission is recorded" if listed.licence == Instrument.Licence.GATED else ""
     by = "rated by a clinician, " if listed.filled_by == "clinician" else ""
     return forms.IntegerField(
-        label=listed.title, min_value=1, max_value=99, required=False, help_text=f"{about}{by}about {listed.minutes} min".strip()
+        label=listed.title, min_value=1, max_value=99, required=False, help_text=f"{by}about {listed.minutes} min{gated}"
     )
 
 
