@@ -53,6 +53,7 @@ TABLE: dict[str, str] = {
     "detox.view":                "-    -    T    T    T    T    P    -    -    -",
     "detox.edit":                "-    -    -    -    T    T    P    -    -    -",
     "review.decide":             "-    -    -    T    T    T    P    -    -    -",
+    "review.cosign":             "-    -    -    T    T    T    P    -    -    -",
     "chart.view":                "P:m  T:m  T    T    T    T    P    -    -    -",
     "self_report.link":          "P    -    T    T    T    T    P    -    -    -",
     "break_glass.invoke":        "-    -    -    y    y    y    y    -    -    -",
@@ -71,7 +72,7 @@ TABLE: dict[str, str] = {
 }
 
 # Identity must have been re-confirmed at most 5 minutes ago.
-STEP_UP = frozenset({"plan.sign", "plan.finalise", "disclosure.export", "user.edit"})
+STEP_UP = frozenset({"plan.sign", "plan.finalise", "review.cosign", "disclosure.export", "user.edit"})
 
 # What opening a chart in an emergency gives to whoever holds the action for their care team's patients, in a clinician's role: reading what
 # there is to know, and writing down what was seen and done. Never counselling notes, never a way out, no plan, no intake, no medicine.

@@ -18,7 +18,8 @@ from clinic.permissions import cell
 RECORD = (
     "intake.edit", "intake.submit", "intake.view", "scores.view", "flag.acknowledge", "flag.override", "observation.enter",
     "plan.view", "plan.edit", "plan.sign", "plan.finalise", "medication.view", "medication.edit", "session_note.write",
-    "safety_plan.view", "safety_plan.edit", "detox.view", "detox.edit", "review.decide", "disclosure.export", "chart.view",
+    "safety_plan.view", "safety_plan.edit", "detox.view", "detox.edit", "review.decide", "review.cosign", "disclosure.export",
+    "chart.view",
 )  # fmt: skip
 OVERSIGHT = ("audit.view", "break_glass.review", "consent.create", "consent.revoke", "consent.view")
 REGISTER = ("patient.search", "patient.register", "patient.edit", "care_team.assign", "self_report.link")

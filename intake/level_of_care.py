@@ -47,6 +47,17 @@ class LevelSuggestion:
 
 
 @dataclass(frozen=True)
+class LevelChoice:
+    """What a clinician chose. ratings: N1 to N5 by id, 0-4; reasons: why a rating is not the computed one, by id."""
+
+    ratings: Mapping[str, int]
+    reasons: Mapping[str, str]
+    level: str
+    reason_code: str = ""
+    explanation: str = ""
+
+
+@dataclass(frozen=True)
 class NeedTable:
     code: str
     name: str
@@ -93,6 +104,16 @@ def is_lower(level: str, than: str) -> bool:
 def override_reasons() -> Mapping[str, str]:
     """The reason codes for a final level other than the suggested one, with their words."""
     return read(FILE)["override"]["reasons"]  # type: ignore[no-any-return]
+
+
+def shortest_explanation() -> int:
+    """How many characters the explanation of another level than the suggested one has at least."""
+    return read(FILE)["override"]["min_characters"]  # type: ignore[no-any-return]
+
+
+def ratings() -> Mapping[int, str]:
+    """0 to 4, each in a word."""
+    return read(FILE)["ratings"]  # type: ignore[no-any-return]
 
 
 def needs_cosignature(suggested: str, final: str, facts: Mapping[str, object]) -> bool:

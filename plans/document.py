@@ -34,7 +34,7 @@ REQUIRED = (
     "questionnaires",  # [{url, version, title, sha256, answers: [{link_id, text, state, answer}]}]
     "scores",  # [{code, name, total, band, text}]
     "needs",  # [{id, name, rating, text}]
-    "level",  # {level, label, rule, text}
+    "level",  # {level, label, rule, text, decided, waiting}: the suggestion; what was decided, and what waits for a co-signature, or None
     "flags",  # [{rule, name, severity, message, action, status, acknowledged_by, acknowledged_at, action_taken}]
     "suggestions",  # [{component_id, name, tier, because, contraindication, ..., decision, reason, note, hold, only_for: [rule]}]
     "undecided",  # [{component_id, name, ask}]

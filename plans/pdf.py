@@ -143,6 +143,7 @@ def _view(plan: dict[str, Any], signatures: list[dict[str, Any]], status: str, c
         "undecided": [[r["name"], "; ".join(_texts(r["ask"]))] for r in plan["undecided"]],
         "next": list(_next(plan, clinic)),
         "level": _text(plan["level"].get("text") or plan["level"].get("label")) if plan["level"] else "",
+        "decided": list(_decided(plan["level"] or {}, zone)),
         "scores": [[s["name"], _text(s.get("total"), "not scored"), _text(s.get("text") or s.get("band"), "-")] for s in plan["scores"]],
         "needs": [[f"{n['id']} {n['name']}", _text(n.get("rating"), "not known yet"), _text(n.get("text"), "-")] for n in plan["needs"]],
         "instruments": [[q["title"], q["version"], q["sha256"][:16]] for q in plan["questionnaires"]],
@@ -150,6 +151,17 @@ def _view(plan: dict[str, Any], signatures: list[dict[str, Any]], status: str, c
         "patient_signature": _patient_signature(plan["patient_signature"], PATIENT_SIGNED[copy]),
         "reviewed": WORDS[copy]["unreviewed"] if plan["unreviewed"] else "",
     }
+
+
+def _decided(level: Mapping[str, Any], zone: ZoneInfo) -> Iterator[str]:
+    """What was decided beside the suggestion; a document from before there were decisions has none."""
+    for name, words in (("decided", "Decided"), ("waiting", "Waits for a co-signature, and counts only then")):
+        if row := level.get(name):
+            because = f", because: {row['reason']}" if row["reason"] else ""
+            cosigned = f"Co-signed by {row['cosigned_by']}, {_time(row['cosigned_at'], zone)}." if row.get("cosigned_by") else ""
+            by = f"{words}: {row['level']}, {row['label']}, by {row['by']}, {_time(row['at'], zone)}{because}."
+            needs = (f"{n['id']} {n['name']}: rated {n['rating']}, computed {n['computed']}: {n['reason']}." for n in row["needs"])
+            yield _joined(" ", by, row["explanation"], *needs, cosigned)
 
 
 def _patient(plan: dict[str, Any], zone: ZoneInfo, clinic: bool) -> Iterator[list[str]]:

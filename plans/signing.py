@@ -20,6 +20,7 @@ from intake.responses import said
 from intake.rules import Fired
 from plans import document, home, thread, tree
 from plans.components import content_hash, unreviewed
+from plans.level import decided_level
 from plans.models import Component, Deferral, Plan, Signature, SignedPlan
 
 
@@ -191,7 +192,7 @@ def plan_document(plan: Plan, roots: list[tree.Node]) -> dict[str, Any]:
         "questionnaires": _questionnaires(assessment),
         "scores": result["scores"],
         "needs": result["needs"],
-        "level": result["level"],
+        "level": result["level"] | decided_level(assessment),
         "flags": [
             *(_flag(flag) for flag in Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by")),
             *(_caution(rule) for rule in tree.cautions(plan)),

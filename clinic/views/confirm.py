@@ -14,6 +14,7 @@ PAGES = frozenset({"account_reauthenticate", "mfa_reauthenticate"})
 STEPS: dict[str, tuple[str, str]] = {
     "sign": ("sign the plan", "plan"),
     "certify": ("add the certifying signature", "versions"),
+    "cosign_level": ("co-sign the level of care", "level"),
     "plan_pdf": ("take the plan out as a PDF", "versions"),
     "account_change_password": ("change your password", "front_door"),
     "mfa_activate_totp": ("set up the authenticator app", "mfa_index"),

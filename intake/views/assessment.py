@@ -18,6 +18,7 @@ from intake.responses import said
 from intake.summary import TOXICOLOGY, kratom_lines
 from intake.views.answers import submitted
 from intake.views.flags import safety
+from intake.views.level import level_of_care
 from intake.views.overview import SUBMITTED
 
 OWN_WORDS = ("strengths", "goals", "coping", "culture_faith", "hobbies", "work", "preferences")
@@ -38,6 +39,7 @@ def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     }
     if latest and full:
         result = latest.result
+        context |= level_of_care(request.user, episode, latest)  # type: ignore[arg-type]
         context |= {"result": result, "levels": _bars(result), "addons": _addons(result), "waiting": _waiting(result)}
         context |= {"kratom": list(kratom_lines(latest.facts)), "toxicology": TOXICOLOGY, "medical_check": _medical_check(latest.facts)}
         if in_full(request.user, "intake.view", episode):  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from clinic import workflow
 from clinic.models import Episode, User
 from clinic.permissions import requires
 from clinic.views.reach import about, in_full, open_episode, within
-from intake.models import Assessment
+from intake.models import Assessment, LevelDecision
 from intake.views.flags import safety
 from plans.models import Plan, SignedPlan
 
@@ -21,14 +21,16 @@ def chart(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     episode = open_episode(request, episode_id)
     user: User = request.user  # type: ignore[assignment]
     full = in_full(user, "chart.view", episode)
+    assessment = Assessment.objects.latest_of(episode) if full else None
     sees_plan = bool(within(user, "plan.view", [episode]))
     context = about(user, episode) | safety(user, episode) | {
         "full": full,
-        "assessment": Assessment.objects.latest_of(episode) if full else None,
+        "assessment": assessment,
         "team": list(episode.care_team.filter(ended_at=None).select_related("user")) if full else [],
         "draft": Plan.objects.open_of(episode) if sees_plan else None,
         "in_force": SignedPlan.objects.in_force(episode) if sees_plan else None,
         "ways": _ways(user, episode, full),
+        "beside": LevelDecision.objects.beside(assessment) if assessment else None,
     }  # fmt: skip
     return render(request, "plans/chart.html", context)
 

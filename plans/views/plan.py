@@ -17,6 +17,7 @@ from intake.actions import NothingToSubmit, assess_provisionally
 from intake.evaluation import fired_of
 from intake.models import Assessment
 from intake.views.flags import safety
+from intake.views.level import level_of_care
 from plans import actions, rights, thread, tree
 from plans.findings import findings
 from plans.forms import AddComponentForm, DecisionForm, DetailsForm, ReasonForm
@@ -71,7 +72,7 @@ def workbench(user: User, episode: Episode, standing: Plan, edits: bool) -> dict
         "undecided": [] if minimum else standing.undecided,
         "newer": tree.newer_assessment(standing),
         "deferrals": [] if minimum else [_reason(episode, row) for row in standing.deferrals.all() if (row.rule, row.subject) in open_],
-    }
+    } | ({} if minimum else level_of_care(user, episode, standing.assessment))
 
 
 def _gap(episode: Episode, gap: thread.Gap, shown: set[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from clinic.models import Disclosure, Episode, User
 from clinic.permissions import Refused, requires
 from clinic.views.reach import about, in_full, open_episode, within
 from intake.views.flags import safety
+from intake.views.level import level_of_care
 from plans import document, pdf, rights, signing, thread, tree
 from plans.forms import SignForm
 from plans.models import Plan, SignedPlan
@@ -56,7 +57,7 @@ def _to_read(
         form = form or SignForm.fresh("" if gaps else signing.fingerprint(plan, roots))
     except signing.TooLong as refusal:
         problem = str(refusal)
-    context = about(user, episode) | safety(user, episode) | {
+    context = about(user, episode) | safety(user, episode) | level_of_care(user, episode, plan.assessment) | {
         "plan": plan, "roots": roots, "gaps": gaps, "unanswered": [gap for gap in found if not gap.stops], "form": form, "problem": problem,
         "accepted": [row for row in tree.components(plan) if row.decision == "accepted"],
         "deferrals": plan.deferrals.all(), "cautions": tree.cautions(plan),

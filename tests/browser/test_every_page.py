@@ -13,12 +13,13 @@ from django.core import mail
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
 from clinic.accounts import DEMO_SUFFIX
 from clinic.checks import patterns
 from clinic.models import BreakGlass, Episode, Program, User
-from intake.models import Flag, Instrument
+from intake.models import Assessment, Flag, Instrument, LevelDecision
 from plans.models import Plan
 from plans.thread import gaps
 from plans.tree import plan_view, read
@@ -77,7 +78,20 @@ def demo(served: Any, settings: Any) -> Demo:
     call_command("load_demo", stdout=io.StringIO())
     with everything():
         named = {episode.patient.legal_first_name: episode for episode in Episode.objects.select_related("patient")}
+        _decide_on_level(named["Maya"])
     return Demo(filling=named["Marcus"], submitted=named["Maya"], planning=named["Jordan"], signed=named["Denise"])
+
+
+def _decide_on_level(episode: Episode) -> None:
+    """A decision that waits for a co-signature, on the plainest of the four."""
+    by, assessment = User.objects.get(username=f"nurse{DEMO_SUFFIX}"), Assessment.objects.latest_of(episode)
+    assert assessment is not None
+    needs = [{"id": "N3", "name": "Mental health and cognition", "computed": 1, "rating": 2, "reason": "She hardly sleeps."}]
+    LevelDecision.objects.create(
+        program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, assessment=assessment, suggested="1.5",
+        rule="L13", needs=needs, level="0.5", label="Early help", reason_code="payer", reason="Payer decision",
+        explanation="Nothing else is paid for this year.", needs_cosignature=True, by=by, at=timezone.now(),
+    )  # fmt: skip
 
 
 def places(demo: Demo) -> list[tuple[str, str, str]]:
@@ -118,6 +132,10 @@ def _places(demo: Demo) -> Iterator[tuple[str, str, str]]:
     for instrument in Instrument.objects.filter(active=True):
         for number, _ in enumerate(instrument.questionnaire.sections(), 1):
             yield at("nurse", "section", demo.filling, code=instrument.code, number=number)
+    yield at("nurse", "level", demo.submitted)
+    decision = LevelDecision.objects.get(episode=demo.submitted)
+    for role in ("nurse", "supervisor"):  # who made it, and who may co-sign it
+        yield at(role, "cosign_level", demo.submitted, decision_id=decision.public_id)
     for role in ("nurse", "peer"):
         yield at(role, "assessment", demo.submitted)
         yield at(role, "plan", demo.planning)

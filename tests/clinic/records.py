@@ -3,6 +3,7 @@
 A text is marked like `Minerecord.flag.message`: whose row, which table, which column. The last name of the person is `Minecanary`.
 """
 
+import datetime
 import uuid
 from typing import Any
 
@@ -14,7 +15,7 @@ from clinic.models import BreakGlass, CareTeamMember, ChartRestriction, Disclosu
 from clinic.models.access import EMERGENCY_LASTS
 from clinic.row_security import KIND_OF, clinical_models
 from clinic.transaction import acting
-from intake.models import Answer, Response
+from intake.models import Answer, LevelCosignature, LevelDecision, Response
 from plans import document
 from plans.models import Goal, Plan, SignedPlan
 from tests.intake.test_actions import save
@@ -70,6 +71,13 @@ def _whole_record(house: House) -> None:
         plan = Plan.objects.get(episode=episode, status="draft")
         given: dict[str, Any] = {**common, "plan": plan, "by": by, "at": now}
         plan.deferrals.create(**given, rule="PV-6", reason="x")
+        decided: dict[str, Any] = {
+            **common, "episode": episode, "assessment": plan.assessment, "suggested": "2.1", "rule": "L10", "needs": [], "level": "1.5",
+            "label": "Outpatient", "reason_code": "payer", "reason": "x", "explanation": "x", "needs_cosignature": True, "by": by,
+        }  # fmt: skip
+        cosigned = LevelDecision.objects.create(**decided, at=now)
+        LevelCosignature.objects.create(**common, decision=cosigned, by=nurse, at=now)
+        LevelDecision.objects.create(**decided, at=now + datetime.timedelta(seconds=1))  # waits
 
 
 def _exceptions(house: House, patients: dict[str, Episode]) -> None:
@@ -166,9 +174,11 @@ def ids_of(episode: Episode) -> dict[str, str]:
         goal = Goal.objects.filter(patient=episode.patient_id, plan__status="draft").order_by("pk").first()
         assert goal is not None
         component = goal.plan.components.order_by("pk").first()
+        decision = episode.level_decisions.order_by("-at").first()
         flag, opened = episode.flags.order_by("pk").first(), BreakGlass.objects.filter(patient=episode.patient_id).first()
         return {
             "episode_id": str(episode.public_id), "flag_id": str(flag.public_id), "component_id": str(component.public_id),
             "part_id": str(goal.public_id), "parent_id": str(goal.problem.public_id), "kind": "goal", "code": "phq9", "number": "1",
             "copy": "patient", "finding": "PV-6", "opened_id": str(opened.public_id) if opened else "",
+            "decision_id": str(decision.public_id),
         }  # fmt: skip

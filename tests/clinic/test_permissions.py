@@ -19,7 +19,7 @@ EXPECTED: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "access
 CELLS = [(action, role, EXPECTED[action][column]) for action in EXPECTED for column, role in enumerate(ROLES)]
 
 
-STEP_UP_EXPECTED = {"plan.sign", "plan.finalise", "disclosure.export", "user.edit"}
+STEP_UP_EXPECTED = {"plan.sign", "plan.finalise", "review.cosign", "disclosure.export", "user.edit"}
 MINIMUM_EXPECTED = {
     "patient.search": {"record_number", "display_name", "birth_date"},
     "intake.view": {"instrument", "status", "completed_at"},

@@ -19,11 +19,14 @@ import plans.actions
 from clinic import workflow
 from clinic.models import BreakGlass, CareTeamMember, ChartRestriction, Disclosure, Program, User
 from clinic.transaction import acting
+from intake.level_of_care import LevelChoice
 from intake.models import Instrument, Response
 from plans import signing
 from plans.components import load_components
 from plans.models import Deferral, Goal, Problem
 from tests.intake.test_actions import answered, fill, key_of, save, standing, typed
+from tests.intake.test_level_decisions import LOWER, computed
+from tests.intake.test_level_decisions import decide as decide_as
 from tests.people import House, everything
 from tests.plans.test_actions import begin, component, details, draft, submitted, whole
 from tests.plans.test_actions import sign as signed_by
@@ -196,6 +199,23 @@ def record_evaluation(house: House) -> Any:
     save(nurse, house.mine, "asq", {"1": "true", "2": "false", "3": "false", "4": "false"})
     save(nurse, house.mine, "asq", {"5": "true"})
     return nurse, {"flag": standing(house.mine)["SF-01"], "evaluation": "Seen in the emergency department."}
+
+
+# The level of care
+
+
+@case(intake.actions)
+def decide_level(house: House) -> Any:
+    """Lower than suggested while a need is at 4: it waits for a co-signature."""
+    assessment = submitted(house, "V6")
+    choice = LevelChoice(computed(assessment), {}, **LOWER)
+    return house.staff["nurse"], {"episode": house.mine, "choice": choice, "seen": intake.actions.level_mark(assessment, None)}
+
+
+@case(intake.actions)
+def cosign_level(house: House) -> Any:
+    submitted(house, "V6")
+    return house.staff["prescriber"], {"decision": decide_as(house.staff["nurse"], house.mine, **LOWER)}
 
 
 # The plan

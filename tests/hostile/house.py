@@ -13,6 +13,8 @@ from plans.actions import draft_plan
 from plans.models import Plan, Problem
 from tests.clinic.test_access import logged_in
 from tests.intake.test_actions import answered, fill, submit
+from tests.intake.test_level_decisions import LOWER
+from tests.intake.test_level_decisions import decide as decide_level
 from tests.people import House, make_episode, make_house, make_user
 from tests.plans.test_actions import begin, sign, whole
 
@@ -45,6 +47,7 @@ class Everything:
         fill(nurse, self.signed, "V4", "phq9")
         submit(nurse, self.signed)
         fill(nurse, self.signed, "V5", "phq9", "medicines")
+        self.decision = decide_level(nurse, self.signed, **LOWER)
 
     def _make_ready(self) -> None:
         """The prescriber, who writes the plan here, is on the team for that long."""
@@ -80,4 +83,5 @@ class Everything:
             "part_id": str(part.public_id), "parent_id": str(part.public_id), "kind": "problem", "code": "phq9", "number": "1",
             "copy": "clinic", "finding": "PV-6", "object_id": str(self.by.pk), "id": str(self.by.pk), "uidb36": "1", "key": "x-y",
             "opened_id": str(self.opened.public_id), "content_type_id": "1", "app_label": "clinic", "url": "nowhere/",
+            "decision_id": str(self.decision.public_id),
         }  # fmt: skip

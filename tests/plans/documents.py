@@ -63,6 +63,19 @@ def suggestion(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def decided(**changes: Any) -> dict[str, Any]:
+    return {
+        "level": "2.1",
+        "label": "Intensive outpatient",
+        "reason_code": "patient_preference",
+        "reason": "The patient prefers it",
+        "explanation": "She wants more hours at first.",
+        "needs": [{"id": "N1", "name": "Withdrawal", "computed": 1, "rating": 2, "reason": "Restless at night."}],
+        "by": "Dana Reyes, LCSW",
+        "at": SIGNED_AT,
+    } | changes
+
+
 def plan(**changes: Any) -> dict[str, Any]:
     """Everything build() asks for."""
     return {
@@ -98,6 +111,8 @@ def plan(**changes: Any) -> dict[str, Any]:
             "label": "Outpatient therapy",
             "rule": "L11",
             "text": "Suggested level of care 1.5, outpatient therapy (rule L11).",
+            "decided": decided(level="2.1", label="Intensive outpatient", cosigned_by="Sam Okafor, MD", cosigned_at=SIGNED_AT),
+            "waiting": decided(level="1.0", label="Long-term check-ups", explanation="She moves away in a week.", needs=[]),
         },
         "flags": [
             {
