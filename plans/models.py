@@ -244,6 +244,20 @@ class Signature(Immutable, ClinicalModel):
         constraints = [models.UniqueConstraint(fields=["signed_plan", "meaning"], name="one_signature_per_meaning")]
 
 
+class HandoutGiven(Immutable, ClinicalModel):
+    """A handout somebody gave to the patient, and the hash of the text as it was that day. Given again is another row."""
+
+    episode = models.ForeignKey(Episode, on_delete=models.PROTECT, related_name="handouts_given")
+    handout = models.SlugField(max_length=40)
+    title = models.CharField(max_length=80)
+    sha256 = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    key = models.UUIDField(unique=True, help_text="The idempotency key of the giving.")
+
+    objects = ClinicalQuerySet.as_manager()
+
+
 class ComponentSetting(RuleSetting):
     """The same rows of settings, for components of the library; their ids never meet those of rules."""
 

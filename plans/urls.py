@@ -1,11 +1,14 @@
-"""The pages of the plan, under one episode."""
+"""The pages of the plan and of the handouts, under one episode."""
 
 from django.urls import path
 
-from plans.views import chart, parts, plan, sign
+from plans.views import chart, handouts, parts, plan, sign
 
 urlpatterns = [
     path("chart/", chart.chart, name="chart"),
+    path("handouts/", handouts.handouts, name="handouts"),
+    path("handouts/<slug:slug>/", handouts.handout, name="handout"),
+    path("handouts/<slug:slug>/give/", handouts.give_handout, name="give_handout"),
     path("plan/", plan.plan, name="plan"),
     path("plan/start/", plan.plan_start, name="plan_start"),
     path("plan/refresh/", plan.refresh, name="refresh"),

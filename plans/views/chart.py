@@ -41,6 +41,7 @@ WAYS: dict[str, tuple[str, str, frozenset[str]]] = {
     "assessment": ("scores.view", "Assessment", frozenset()),
     "plan": ("plan.view", "Plan", frozenset({workflow.ASSESSED, workflow.PLANNING, workflow.AWAITING})),
     "versions": ("plan.view", "Signed plans", frozenset()),
+    "handouts": ("plan.view", "Handouts", frozenset()),
     "demographics": ("patient.edit", "Person and contact", frozenset()),
     "care_team": ("care_team.assign", "Care team", frozenset()),
     "restrictions": ("care_team.assign", "Restrictions", frozenset()),

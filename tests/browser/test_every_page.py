@@ -38,6 +38,7 @@ NO_PAGE = {
     "readyz": "for machines",
     "add_finding": "is posted to",
     "certify": "is posted to",
+    "give_handout": "is posted to",
     "lock": "is posted to",
     "touched": "for scripts",
     "unlock": "a page of its own in tests/browser/test_lock.py",
@@ -154,6 +155,8 @@ def _places(demo: Demo) -> Iterator[tuple[str, str, str]]:
     yield at("prescriber", "sign", demo.planning)
     yield at("prescriber", "versions", demo.signed)
     yield at("prescriber", "signed_plan", demo.signed, number=1)
+    yield at("peer", "handouts", demo.signed)
+    yield at("nurse", "handout", demo.signed, slug="hard-day")
     for name in ("reauthenticate", "change_password", "logout"):
         yield at("nurse", f"account_{name}")
     yield at("nurse", "mfa_index")

@@ -17,7 +17,7 @@ from clinic.row_security import KIND_OF, clinical_models
 from clinic.transaction import acting
 from intake.models import Answer, LevelCosignature, LevelDecision, Response
 from plans import document
-from plans.models import Goal, Plan, SignedPlan
+from plans.models import Goal, HandoutGiven, Plan, SignedPlan
 from tests.intake.test_actions import save
 from tests.people import House, everything, make_episode, make_house
 from tests.plans.test_actions import begin, sign, whole
@@ -52,7 +52,7 @@ def make_records() -> tuple[House, dict[str, Episode]]:
 
 
 def _whole_record(house: House) -> None:
-    """A signed plan, the next one begun, a questionnaire being filled, an emergency of the past, a restriction that was lifted."""
+    """A signed plan, the next one begun, a questionnaire being filled, an emergency of the past, a lifted restriction, a handout."""
     by, nurse, episode = house.staff["prescriber"], house.staff["nurse"], house.mine
     signed = sign(by, whole(house))
     begin(by, house, signed.plan.assessment)
@@ -69,6 +69,9 @@ def _whole_record(house: House) -> None:
         )
         Disclosure.objects.create(**common, at=now, by=by, what="A copy", sha256="0" * 64, recipient="x", basis="patient copy")
         plan = Plan.objects.get(episode=episode, status="draft")
+        HandoutGiven.objects.create(
+            **common, episode=episode, handout="withdrawal", title="x", sha256="0" * 64, by=nurse, at=now, key=uuid.uuid4()
+        )
         given: dict[str, Any] = {**common, "plan": plan, "by": by, "at": now}
         plan.deferrals.create(**given, rule="PV-6", reason="x")
         decided: dict[str, Any] = {
@@ -179,6 +182,6 @@ def ids_of(episode: Episode) -> dict[str, str]:
         return {
             "episode_id": str(episode.public_id), "flag_id": str(flag.public_id), "component_id": str(component.public_id),
             "part_id": str(goal.public_id), "parent_id": str(goal.problem.public_id), "kind": "goal", "code": "phq9", "number": "1",
-            "copy": "patient", "finding": "PV-6", "opened_id": str(opened.public_id) if opened else "",
+            "copy": "patient", "finding": "PV-6", "slug": "withdrawal", "opened_id": str(opened.public_id) if opened else "",
             "decision_id": str(decision.public_id),
         }  # fmt: skip

@@ -22,7 +22,7 @@ from tests.clinic.records import EVERYBODY, ids_of, make_records
 from tests.clinic.test_permissions import EMERGENCY_EXPECTED, EXPECTED, STEP_UP_EXPECTED
 from tests.people import House, make_house, without_row_security
 
-ARGUMENTS = {"code": "phq9", "section": "1", "number": "1"}
+ARGUMENTS = {"code": "phq9", "section": "1", "number": "1", "slug": "withdrawal"}
 PATTERNS = [(path, pattern) for path, pattern in patterns() if pattern.name not in PUBLIC_VIEWS]
 CLINICAL = [(path, pattern) for path, pattern in PATTERNS if declared_action(pattern.callback) != OWN_ACCOUNT]
 # The two methods that pages use, and the others; all of them and every kind of patient are the thorough run's.

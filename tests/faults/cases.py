@@ -23,6 +23,7 @@ from intake.level_of_care import LevelChoice
 from intake.models import Instrument, Response
 from plans import signing
 from plans.components import load_components
+from plans.handouts import load_handouts
 from plans.models import Deferral, Goal, Problem
 from tests.intake.test_actions import answered, fill, key_of, save, standing, typed
 from tests.intake.test_level_decisions import LOWER, computed
@@ -279,6 +280,11 @@ def edit_details(house: House) -> Any:
 @case(plans.actions)
 def give_reason(house: House) -> Any:
     return house.staff["nurse"], {"plan": draft(house), "rule": "PV-6", "subject": "", "reason": "She asked for time."}
+
+
+@case(plans.actions)
+def give_handout(house: House) -> Any:
+    return house.staff["peer"], {"episode": house.mine, "handout": load_handouts()["naloxone"], "key": KEY}
 
 
 @case(plans.actions)

@@ -83,5 +83,5 @@ class Everything:
             "part_id": str(part.public_id), "parent_id": str(part.public_id), "kind": "problem", "code": "phq9", "number": "1",
             "copy": "clinic", "finding": "PV-6", "object_id": str(self.by.pk), "id": str(self.by.pk), "uidb36": "1", "key": "x-y",
             "opened_id": str(self.opened.public_id), "content_type_id": "1", "app_label": "clinic", "url": "nowhere/",
-            "decision_id": str(self.decision.public_id),
+            "slug": "withdrawal", "decision_id": str(self.decision.public_id),
         }  # fmt: skip

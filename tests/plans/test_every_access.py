@@ -21,7 +21,10 @@ from tests.plans.test_actions import sign, whole
 
 ROLES = ("prescriber", "nurse", "supervisor", "peer", "privacy_auditor")
 # They only lead on, or are about what this person does not have: an emergency, an emergency evaluation.
-NEVER_SHOWN = {"front_door", "plan_start", "refresh", "add_finding", "certify", "break_glass_review", "record_evaluation", "give_reason"}
+NEVER_SHOWN = {
+    "front_door", "plan_start", "refresh", "add_finding", "certify", "break_glass_review", "record_evaluation", "give_reason",
+    "give_handout",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def arguments(house: House) -> dict[str, Any]:
     return {
         "episode_id": house.mine.public_id, "code": "phq9", "number": 1, "flag_id": flag.public_id, "component_id": component.public_id,
         "finding": left[0] if left else "none", "kind": "problem", "part_id": problem.public_id, "parent_id": problem.public_id,
-        "copy": "patient", "opened_id": problem.public_id, "decision_id": decision.public_id,
+        "copy": "patient", "opened_id": problem.public_id, "decision_id": decision.public_id, "slug": "withdrawal",
     }  # fmt: skip
 
 
