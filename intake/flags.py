@@ -27,3 +27,15 @@ def evaluate(
 ) -> Outcome:
     """The flags that fire. draft: only those that an unfinished intake may raise. off: ids that are not shown."""
     return fire([rule for rule in flags().values() if rule.draft or not draft], facts, inputs, off)
+
+
+def what_changed(before: Sequence[Mapping[str, str]], now: Sequence[Mapping[str, str]]) -> list[str]:
+    """Which inputs of a proof (rows of label and value) differ, each as a sentence: "COWS was 9, is 14".
+
+    Where and when they were said is no difference.
+    """
+    was, are = ({row["label"]: row["value"] for row in rows} for rows in (before, now))
+    changed = [f"{label} was {value}, is {are[label]}" for label, value in was.items() if are.get(label, value) != value]
+    gone = [f"{label} ({value}) counts no longer" for label, value in was.items() if label not in are]
+    new = [f"{label} is new: {value}" for label, value in are.items() if label not in was]
+    return changed + gone + new

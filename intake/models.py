@@ -9,12 +9,14 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Left
+from django.utils import timezone
 
 from clinic.exact_json import ExactJSONField
 from clinic.models import ClinicalModel, Episode, Program, User
 from clinic.models.patients import ClinicalQuerySet
 from clinic.models.record import Immutable
 from intake.answers import Key, State
+from intake.flag_reasons import reasons
 from intake.flags import EMERGENCY, other_names
 from intake.questionnaire import Questionnaire, load
 
@@ -327,8 +329,10 @@ class LevelCosignature(Immutable, ClinicalModel):
 
 class FlagQuerySet(ClinicalQuerySet):
     def standing(self) -> Self:
-        """Open or acknowledged, worst first; of equals, what endangers the person (SF) before what two medicines do together (IX)."""
-        standing = self.filter(status__in=[Flag.Status.OPEN, Flag.Status.ACKNOWLEDGED])
+        """All but the resolved and those entered in error, worst first; of equals, what endangers the person (SF) before what two
+        medicines do together (IX).
+        """
+        standing = self.exclude(status__in=[Flag.Status.RESOLVED, Flag.Status.IN_ERROR])
         return standing.order_by("-severity", Left("rule_id", 2).desc(), "rule_id")
 
     def holding(self) -> Self:
@@ -338,11 +342,21 @@ class FlagQuerySet(ClinicalQuerySet):
     def acknowledged_with(self, flag: "Flag") -> Self:
         """The open flags of the episode that tell the same finding by another name and are no graver."""
         names = other_names(flag.rule_id)
-        return self.filter(episode=flag.episode_id, rule_id__in=names, status=Flag.Status.OPEN, severity__lte=flag.severity)
+        return self.filter(episode=flag.episode_id, rule_id__in=names, status__in=Flag.ASKING, severity__lte=flag.severity)
+
+    def compared(self) -> Self:
+        """Those that what fires now is held against: one at most of each rule of an episode."""
+        return self.exclude(status=Flag.Status.RESOLVED)
+
+
+NO_LONGER = "It no longer fires. Acknowledge it, and it is resolved."
 
 
 class Flag(ClinicalModel):
-    """A safety flag or interaction that fired, with its proof. It stands until a named person has acted."""
+    """A safety flag or interaction that fired, with its proof. It stands until a named person has acted.
+
+    What somebody did about it holds for the inputs it was done about: another value, and it is open again (intake/actions/flags.py).
+    """
 
     class Severity(models.IntegerChoices):
         INFO = 1, "Info"
@@ -353,7 +367,13 @@ class Flag(ClinicalModel):
     class Status(models.TextChoices):
         OPEN = "open", "Open"
         ACKNOWLEDGED = "acknowledged", "Acknowledged"
+        OVERRIDDEN = "overridden", "Overridden"
+        SNOOZED = "snoozed", "Put off"
+        IN_ERROR = "in error", "Entered in error"
         RESOLVED = "resolved", "Resolved"
+
+    # Nobody has acted on it yet: what is put off only waits.
+    ASKING = (Status.OPEN, Status.SNOOZED)
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     episode = models.ForeignKey(Episode, on_delete=models.PROTECT, related_name="flags")
@@ -373,6 +393,13 @@ class Flag(ClinicalModel):
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
     action_taken = models.TextField(blank=True)
+    opened_at = models.DateTimeField(null=True, help_text="When it was opened again or became critical; empty: when it was raised.")
+    opened_because = models.TextField(blank=True, db_default="", help_text="Which inputs changed, in words, when it was opened again.")
+    decided_at = models.DateTimeField(null=True, help_text="When it was overridden, put off, or found to be entered in error.")
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, db_index=False)
+    reason_code = models.CharField(max_length=40, blank=True, db_default="", help_text="One of intake/content/flag_reasons.yaml.")
+    reason = models.TextField(blank=True, db_default="")
+    snoozed_until = models.DateField(null=True, help_text="The day on which it asks again.")
     evaluated_at = models.DateTimeField(null=True, help_text="When the emergency evaluation that this flag asks for was recorded.")
     evaluated_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
     evaluation = models.TextField(blank=True)
@@ -383,9 +410,19 @@ class Flag(ClinicalModel):
         constraints = [
             models.UniqueConstraint(fields=["episode", "rule_id"], condition=~Q(status="resolved"), name="one_standing_flag_per_rule"),
             models.CheckConstraint(
-                condition=Q(status="open", acknowledged_at=None, acknowledged_by=None)
-                | (~Q(status="open") & Q(acknowledged_at__isnull=False, acknowledged_by__isnull=False)),
-                name="flag_acknowledged_by_somebody",
+                condition=(Q(acknowledged_at=None, acknowledged_by=None) & ~Q(status="acknowledged"))
+                | (Q(acknowledged_at__isnull=False, acknowledged_by__isnull=False) & ~Q(status__in=["open", "snoozed"])),
+                name="flag_acknowledged_by_one",
+            ),
+            models.CheckConstraint(
+                condition=(Q(decided_at=None, decided_by=None) & ~Q(status__in=["overridden", "snoozed", "in error"]))
+                | (Q(decided_at__isnull=False, decided_by__isnull=False) & ~Q(status__in=["open", "acknowledged"])),
+                name="flag_decided_by_one",
+            ),
+            models.CheckConstraint(
+                condition=(Q(snoozed_until=None) & ~Q(status="snoozed"))
+                | (Q(snoozed_until__isnull=False, status="snoozed") & ~Q(severity=4)),
+                name="flag_put_off_until_a_day_never_critical",
             ),
             models.CheckConstraint(
                 condition=Q(evaluated_at=None, evaluated_by=None, evaluation="")
@@ -406,13 +443,113 @@ class Flag(ClinicalModel):
         return self.Severity(self.severity).name.lower()
 
     @property
+    def inputs(self) -> list[dict[str, str]]:
+        """What it rests on: rows of label, value and origin."""
+        return list(self.proof.get("inputs", ()))
+
+    @property
+    def stands(self) -> bool:
+        """As FlagQuerySet.standing has it."""
+        return self.status not in (self.Status.RESOLVED, self.Status.IN_ERROR)
+
+    def event(self, what: str, *, by: User, **said: Any) -> "FlagEvent":
+        """What happens to it now, not saved yet, on the inputs as they are (or as `said`)."""
+        return FlagEvent(
+            program_id=self.program_id, patient_id=self.patient_id, flag=self, what=what, at=timezone.now(), by=by, severity=self.severity,
+            **{"inputs": self.inputs} | said,
+        )  # fmt: skip
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether nobody has acted on it yet."""
+        return self.status in self.ASKING
+
+    @property
+    def decision_word(self) -> str:
+        """What a clinician decided about it. Of the decided ones only the overridden are resolved later."""
+        return self.Status.OVERRIDDEN.label if self.status == self.Status.RESOLVED else self.get_status_display()
+
+    @property
+    def reason_label(self) -> str:
+        """The coded reason in words; empty without one."""
+        found = reasons().get(self.reason_code)
+        return found.label if found else ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is asked to act now: a flag that was put off asks again by itself on its day."""
+        over = self.snoozed_until is not None and self.snoozed_until <= timezone.localdate()
+        return self.status == self.Status.OPEN or (self.status == self.Status.SNOOZED and over)
+
+    @property
     def asks_for_evaluation(self) -> bool:
         return self.rule_id == EMERGENCY
+
+    def refuses(self, status: str) -> str:
+        """Why a clinician cannot override it, put it off or enter it in error, as a sentence; empty when they can."""
+        refusals = {
+            self.Status.OVERRIDDEN: self._why_not_overridden,
+            self.Status.SNOOZED: self._why_not_put_off,
+            self.Status.IN_ERROR: self._why_not_in_error,
+        }
+        if self.status in (self.Status.RESOLVED, self.Status.IN_ERROR):
+            return "This flag does not stand any more."
+        return refusals[self.Status(status)]()
+
+    def _why_not_overridden(self) -> str:
+        if not self.still_fires:
+            return NO_LONGER
+        if self.severity == self.Severity.CRITICAL and self.acknowledged_at is None:
+            return "A critical flag is acknowledged by a clinician first; then it can be overridden."
+        return "It is overridden already." if self.status == self.Status.OVERRIDDEN else ""
+
+    def _why_not_put_off(self) -> str:
+        if self.severity == self.Severity.CRITICAL:
+            return "A critical flag cannot be put off."
+        if self.status == self.Status.SNOOZED:
+            return "It was put off already, and can be put off once for the same answers. Acknowledge it or override it."
+        if self.status != self.Status.OPEN:
+            return "Somebody has acted on it already, so there is nothing to put off."
+        return "" if self.still_fires else NO_LONGER
+
+    def _why_not_in_error(self) -> str:
+        return "The emergency evaluation is recorded first: it holds the plan until then." if self.holds else ""
 
     @property
     def holds(self) -> bool:
         """Whether this flag, as it stands, holds what is no safety component (FlagQuerySet.holding)."""
         return self.asks_for_evaluation and self.evaluated_at is None
+
+
+class FlagEvent(Immutable, ClinicalModel):
+    """One thing that happened to a flag after it was raised: by whom, when, why, and on which inputs it rested then."""
+
+    class What(models.TextChoices):
+        REOPENED = "reopened", "Opened again"
+        ACKNOWLEDGED = "acknowledged", "Acknowledged"
+        OVERRIDDEN = "overridden", "Overridden"
+        SNOOZED = "snoozed", "Put off"
+        IN_ERROR = "in error", "Entered in error"
+        EVALUATED = "evaluated", "Emergency evaluation recorded"
+        RESOLVED = "resolved", "Resolved: it no longer fires"
+
+    flag = models.ForeignKey(Flag, on_delete=models.PROTECT, related_name="events")
+    what = models.CharField(max_length=12, choices=What)
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    severity = models.PositiveSmallIntegerField(choices=Flag.Severity)
+    reason_code = models.CharField(max_length=40, blank=True)
+    reason = models.TextField(blank=True, help_text="What was done, or why, in words.")
+    until = models.DateField(null=True, help_text="The day to which it was put off.")
+    inputs = ExactJSONField(help_text="What the flag rested on then.")
+
+    objects = ClinicalQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "event of a flag"
+
+    def __str__(self) -> str:
+        return f"{self.get_what_display()}, {self.at}"
 
 
 class MedicineQuerySet(models.QuerySet):

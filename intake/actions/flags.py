@@ -1,24 +1,24 @@
-"""Flags as they are raised, stand, and are acknowledged by a named person."""
+"""Flags as they are raised, stand and fire no longer; what people do about them is in decisions.py."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from django.db import transaction
 from django.utils import timezone
 
 from clinic.actions import update_summary
 from clinic.models import Episode, User
-from clinic.permissions import is_clinician
 from clinic.writes import Write, inserts, updates
-from intake.actions.known import Reading, effective_settings, filled_drafts, known, lock_episode, person
+from intake.actions.known import Reading, effective_settings, filled_drafts, known, person
 from intake.evaluation import draft_flags
-from intake.models import Assessment, Flag
+from intake.flags import what_changed
+from intake.models import Assessment, Flag, FlagEvent
 from intake.rules import Fired
 
-# What may change of a flag that stands.
-CHANGING = (
-    "name", "severity", "message", "action", "proof", "still_fires", "assessment", "status", "acknowledged_at", "acknowledged_by",
-    "action_taken",
-)  # fmt: skip
+# What may change of a flag when answers change; and what is taken back when it is opened again.
+CHANGING = ("name", "severity", "message", "action", "proof", "still_fires", "assessment", "status", "opened_at")
+DONE = {
+    "acknowledged_at": None, "acknowledged_by": None, "action_taken": "",
+    "decided_at": None, "decided_by": None, "reason_code": "", "reason": "", "snoozed_until": None,
+}  # fmt: skip
 SEVERITY = {"INFO": 1, "MODERATE": 2, "HIGH": 3, "CRITICAL": 4}
 
 
@@ -42,18 +42,45 @@ def reconcile(
     """The standing flags brought up to date with what fires now, and the writes of it. Nothing that stands disappears by itself.
 
     `looked_at`: the only rules that were evaluated, from an unfinished intake; None for all of them. A flag that no longer fires
-    keeps standing, marked so, until somebody acts; one that somebody has acted on is then resolved. A worse one is opened again.
+    keeps standing, marked so, until somebody acts; one that somebody has acted on is then resolved. One that rests on other inputs than
+    those somebody acted on, or is worse, is opened again and says why.
     An unfinished intake takes back only what an unfinished one raised: what an assessment found waits for the next assessment.
     """
-    rows = {flag.rule_id: flag for flag in Flag.objects.filter(episode=episode).standing()}
+    rows = {flag.rule_id: flag for flag in Flag.objects.filter(episode=episode).compared()}
+    happened = [_reopen(by, rows[rule.rule_id], because, _inputs(rule)) for rule, because in _opened_again(fired, rows)]
     changed = [flag for rule in fired if (flag := _raised(by, episode, rule, content_hash, assessment, rows.get(rule.rule_id)))]
     for rule_id in rows.keys() - {rule.rule_id for rule in fired}:
         flag = rows[rule_id]
-        if (looked_at is None or (rule_id in looked_at and flag.assessment_id is None)) and _no_longer(flag):
+        if flag.still_fires and (looked_at is None or (rule_id in looked_at and flag.assessment_id is None)):
+            happened += _no_longer(by, flag)
             changed.append(flag)
     new, old = [flag for flag in changed if flag.pk is None], [flag for flag in changed if flag.pk]
-    standing = sorted((flag for flag in (*rows.values(), *new) if flag.status != Flag.Status.RESOLVED), key=Flag.rank)
-    return standing, [*inserts(new), *updates(old, CHANGING)]
+    standing = sorted((flag for flag in (*rows.values(), *new) if flag.stands), key=Flag.rank)
+    columns = [*CHANGING, *DONE, "opened_because"] if happened else CHANGING
+    return standing, [*inserts(new), *updates(old, columns), *inserts(happened)]
+
+
+def _opened_again(fired: Sequence[Fired], rows: Mapping[str, Flag]) -> Iterator[tuple[Fired, str]]:
+    """The rules whose flag somebody has acted on, but on other inputs than fire now, or when it was less grave; and what is different."""
+    for rule in fired:
+        flag = rows.get(rule.rule_id)
+        if flag is None or flag.status == Flag.Status.OPEN:
+            continue
+        changes = what_changed(flag.inputs, _inputs(rule))
+        if SEVERITY[rule.severity] > flag.severity:
+            changes.append(f"It was {flag.severity_word}, is {rule.severity.lower()}")
+        if not flag.still_fires:
+            changes.append("It fires again")
+        if changes:
+            yield rule, "; ".join(changes)
+
+
+def _reopen(by: User, flag: Flag, because: str, inputs: list[dict[str, str]]) -> FlagEvent:
+    """What was done about it holds no longer; the events keep it."""
+    for column, nothing in DONE.items():
+        setattr(flag, column, nothing)
+    flag.status, flag.opened_at, flag.opened_because = Flag.Status.OPEN, timezone.now(), because
+    return flag.event(FlagEvent.What.REOPENED, by=by, reason=because, inputs=inputs)
 
 
 def _raised(by: User, episode: Episode, rule: Fired, content_hash: str, assessment: Assessment | None, flag: Flag | None) -> Flag | None:
@@ -65,8 +92,6 @@ def _raised(by: User, episode: Episode, rule: Fired, content_hash: str, assessme
             program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, rule_id=rule.rule_id,
             severity=severity, raised_at=timezone.now(), raised_by=by,
         )  # fmt: skip
-    elif severity > flag.severity and flag.status == Flag.Status.ACKNOWLEDGED:
-        flag.status, flag.acknowledged_at, flag.acknowledged_by, flag.action_taken = Flag.Status.OPEN, None, None, ""
     elif (
         flag.proof == proof
         and flag.severity == severity
@@ -74,29 +99,35 @@ def _raised(by: User, episode: Episode, rule: Fired, content_hash: str, assessme
         and (assessment is None or flag.assessment_id == assessment.pk)
     ):
         return None
+    if flag.pk and flag.severity < severity == Flag.Severity.CRITICAL:
+        flag.opened_at = timezone.now()  # from now on somebody must act within the program's minutes
     flag.name, flag.severity, flag.message, flag.action = rule.name, severity, rule.message, rule.action
     flag.proof, flag.still_fires = proof, True
     flag.assessment = assessment or flag.assessment
     return flag
 
 
-def _no_longer(flag: Flag) -> bool:
-    """Mark a flag that fires no longer; False when it was marked before."""
-    if not flag.still_fires:
-        return False
+def _no_longer(by: User, flag: Flag) -> list[FlagEvent]:
+    """Mark a flag that fires no longer: what somebody acted on is resolved, what was put off asks again."""
     flag.still_fires = False
-    if flag.status == Flag.Status.ACKNOWLEDGED:
+    if flag.status == Flag.Status.SNOOZED:
+        return [_reopen(by, flag, "It no longer fires", flag.inputs)]
+    if flag.status in (Flag.Status.ACKNOWLEDGED, Flag.Status.OVERRIDDEN):
         flag.status = Flag.Status.RESOLVED
-    return True
+        return [flag.event(FlagEvent.What.RESOLVED, by=by)]
+    return []
 
 
 def _proof(rule: Fired, content_hash: str) -> dict:
     """What a proof card shows: inputs with their origin, the rule's version, source and grade, and what would clear it."""
-    inputs = [{"label": row.label, "value": row.value, "origin": row.origin} for row in rule.inputs]
     return {
-        "inputs": inputs, "version": content_hash[:12], "text": rule.message, "source": rule.source, "grade": rule.grade,
+        "inputs": _inputs(rule), "version": content_hash[:12], "text": rule.message, "source": rule.source, "grade": rule.grade,
         "clears": rule.clears, "checker": rule.checker,
     }  # fmt: skip
+
+
+def _inputs(rule: Fired) -> list[dict[str, str]]:
+    return [{"label": row.label, "value": row.value, "origin": row.origin} for row in rule.inputs]
 
 
 def acuity(flags: Iterable[Flag]) -> tuple[int, str, int]:
@@ -104,49 +135,5 @@ def acuity(flags: Iterable[Flag]) -> tuple[int, str, int]:
     standing = list(flags)
     if not standing:
         return 0, "", 0
-    asked = [flag for flag in standing if flag.status == Flag.Status.OPEN and flag.severity > Flag.Severity.INFO]
+    asked = [flag for flag in standing if flag.status in Flag.ASKING and flag.severity > Flag.Severity.INFO]
     return standing[0].severity, standing[0].name, len(asked)
-
-
-class NotForYou(Exception):
-    """A critical flag needs a clinician."""
-
-
-@transaction.atomic
-def acknowledge(*, by: User, flag: Flag, action_taken: str) -> Flag:
-    """A named person has seen the flag and says what was done. A second acknowledgement changes nothing.
-
-    The same finding under its other name (SF-10 and IX-12) is acknowledged with it, unless that one is graver.
-    Raises NotForYou when a critical flag is acknowledged by somebody who is no clinician of the program.
-    """
-    episode = lock_episode(flag.episode)
-    flag = Flag.objects.select_for_update(of=("self",)).get(pk=flag.pk)
-    if flag.severity == Flag.Severity.CRITICAL and not is_clinician(by, flag.program_id):
-        raise NotForYou
-    if flag.status != Flag.Status.OPEN:
-        return flag
-    for one in (flag, *Flag.objects.acknowledged_with(flag)):
-        one.status = Flag.Status.ACKNOWLEDGED if one.still_fires else Flag.Status.RESOLVED
-        one.acknowledged_at, one.acknowledged_by, one.action_taken = timezone.now(), by, action_taken
-        one.save(update_fields=["status", "acknowledged_at", "acknowledged_by", "action_taken"])
-    update_summary(episode=episode, acuity=acuity(Flag.objects.filter(episode=episode).standing()))
-    return flag
-
-
-@transaction.atomic
-def record_evaluation(*, by: User, flag: Flag, evaluation: str) -> Flag:
-    """The emergency evaluation has taken place, and this is what it found: what the flag held is held no longer.
-
-    A second recording changes nothing. Raises NotForYou for somebody who is no clinician of the program, ValueError for a
-    flag that asks for no evaluation.
-    """
-    lock_episode(flag.episode)
-    flag = Flag.objects.select_for_update(of=("self",)).get(pk=flag.pk)
-    if not flag.asks_for_evaluation:
-        raise ValueError(f"{flag.rule_id} asks for no emergency evaluation.")
-    if not is_clinician(by, flag.program_id):
-        raise NotForYou
-    if flag.evaluated_at is None:
-        flag.evaluated_at, flag.evaluated_by, flag.evaluation = timezone.now(), by, evaluation
-        flag.save(update_fields=["evaluated_at", "evaluated_by", "evaluation"])
-    return flag

@@ -15,7 +15,7 @@ from clinic.models import BreakGlass, CareTeamMember, ChartRestriction, Disclosu
 from clinic.models.access import EMERGENCY_LASTS
 from clinic.row_security import KIND_OF, clinical_models
 from clinic.transaction import acting
-from intake.models import Answer, LevelCosignature, LevelDecision, Response
+from intake.models import Answer, FlagEvent, LevelCosignature, LevelDecision, Response
 from plans import document
 from plans.models import Goal, HandoutGiven, Plan, SignedPlan
 from tests.intake.test_actions import save
@@ -68,6 +68,8 @@ def _whole_record(house: House) -> None:
             **common, kind="own chart", user=nurse, reason="x", by=by, ended_at=now, ended_by=by, ended_reason="A mistake"
         )
         Disclosure.objects.create(**common, at=now, by=by, what="A copy", sha256="0" * 64, recipient="x", basis="patient copy")
+        flag = episode.flags.order_by("pk")[0]
+        flag.event(FlagEvent.What.REOPENED, by=nurse, reason="x", reason_code="other").save()
         plan = Plan.objects.get(episode=episode, status="draft")
         HandoutGiven.objects.create(
             **common, episode=episode, handout="withdrawal", title="x", sha256="0" * 64, by=nurse, at=now, key=uuid.uuid4()

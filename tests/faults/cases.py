@@ -194,6 +194,28 @@ def acknowledge(house: House) -> Any:
     return house.staff["nurse"], {"flag": standing(house.mine)["SF-06"], "action_taken": "Talked it through."}
 
 
+def _to_decide(house: House) -> dict[str, Any]:
+    """A flag with another name: both are decided at once."""
+    submitted(house, "V5")
+    return {"flag": standing(house.mine)["IX-12"]}
+
+
+@case(intake.actions)
+def override(house: House) -> Any:
+    return house.staff["nurse"], _to_decide(house) | {"reason_code": "already_managed", "reason": ""}
+
+
+@case(intake.actions)
+def snooze(house: House) -> Any:
+    until = timezone.localdate() + datetime.timedelta(2)
+    return house.staff["nurse"], _to_decide(house) | {"reason_code": "next_visit", "reason": "", "until": until}
+
+
+@case(intake.actions)
+def enter_in_error(house: House) -> Any:
+    return house.staff["nurse"], _to_decide(house) | {"reason": "The form was another person's."}
+
+
 @case(intake.actions)
 def record_evaluation(house: House) -> Any:
     nurse = house.staff["nurse"]

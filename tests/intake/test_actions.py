@@ -478,7 +478,7 @@ def test_a_flag_that_stays_the_same_stays_acknowledged(house: House) -> None:
     nurse = house.staff["nurse"]
     save(nurse, house.mine, "phq9", {"9": DAYS[1]})
     acknowledge(nurse, house.mine, "SF-04")
-    save(nurse, house.mine, "phq9", {"9": DAYS[3], "1": DAYS[1]})
+    save(nurse, house.mine, "phq9", {"9": DAYS[1], "1": DAYS[1]})
     flag = standing(house.mine)["SF-04"]
     assert (flag.status, flag.acknowledged_by) == ("acknowledged", nurse)
 
@@ -560,7 +560,7 @@ WRITES: list[tuple[str, str, set[str]]] = [
     ("save", "intake.edit", {"intake_response", "intake_answer", "intake_flag", "clinic_episode"}),
     ("submit", "intake.submit", {"intake_response", "intake_assessment", "intake_score", "intake_flag", "clinic_episode"}),
     ("provisional", "plan.edit", {"intake_assessment", "intake_score", "intake_flag", "clinic_episode"}),
-    ("acknowledge", "flag.acknowledge", {"intake_flag", "clinic_episode"}),
+    ("acknowledge", "flag.acknowledge", {"intake_flag", "intake_flagevent", "clinic_episode"}),
 ]
 
 

@@ -1,0 +1,317 @@
+"""The life of a flag: what somebody did about it holds for the inputs it was done about, and every step stays readable."""
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from clinic.models import Episode, User
+from clinic.transaction import acting
+from intake import actions
+from intake.content_files import ContentError
+from intake.flag_reasons import reasons
+from intake.flags import what_changed
+from intake.models import Flag, FlagEvent
+from tests.intake.test_actions import DAYS, acknowledge, fill, save, standing, submit
+from tests.people import House, make_house, recorded
+
+ASKED_NO = dict.fromkeys("1234", "false")
+
+
+@pytest.fixture
+def house(db: None) -> House:
+    return make_house()
+
+
+def today(days: int = 0) -> datetime.date:
+    return timezone.localdate() + datetime.timedelta(days)
+
+
+def high(house: House) -> Flag:
+    """A flag of V5 that is not critical: naloxone today."""
+    fill(house.staff["nurse"], house.mine, "V5")
+    submit(house.staff["nurse"], house.mine)
+    return standing(house.mine)["SF-06"]
+
+
+def critical(house: House) -> Flag:
+    save(house.staff["nurse"], house.mine, "phq9", {"9": DAYS[1]})
+    return standing(house.mine)["SF-04"]
+
+
+def override(by: User, flag: Flag, code: str = "already_managed", reason: str = "") -> Flag:
+    with acting(by, "flag.override"):
+        return actions.override(by=by, flag=flag, reason_code=code, reason=reason)
+
+
+def snooze(by: User, flag: Flag, until: datetime.date, code: str = "next_visit") -> Flag:
+    with acting(by, "flag.override"):
+        return actions.snooze(by=by, flag=flag, reason_code=code, reason="", until=until)
+
+
+def enter_in_error(by: User, flag: Flag, reason: str = "The form was another person's.") -> Flag:
+    with acting(by, "flag.override"):
+        return actions.enter_in_error(by=by, flag=flag, reason=reason)
+
+
+def now(flag: Flag) -> Flag:
+    return Flag.objects.get(pk=flag.pk)
+
+
+def history(flag: Flag) -> list[tuple[str, str]]:
+    return [(event.what, event.reason) for event in FlagEvent.objects.filter(flag=flag).order_by("id")]
+
+
+# Other inputs
+
+
+def test_an_acknowledgement_holds_for_the_value_it_was_given_for(house: House) -> None:
+    flag = critical(house)
+    acknowledge(house.staff["nurse"], house.mine, "SF-04")
+    save(house.staff["nurse"], house.mine, "phq9", {"9": DAYS[3]})
+    flag = now(flag)
+    assert (flag.status, flag.acknowledged_by, flag.action_taken) == ("open", None, "")
+    assert flag.opened_because == "PHQ-9 item 9 was 1, is 3" and flag.opened_at is not None
+    assert history(flag) == [("acknowledged", "Talked it through."), ("reopened", "PHQ-9 item 9 was 1, is 3")]
+    house.mine.refresh_from_db()
+    assert house.mine.unacknowledged == 1
+
+
+def test_it_holds_when_the_same_answer_is_given_on_another_day_or_submitted(house: House) -> None:
+    nurse = house.staff["nurse"]
+    flag = critical(house)
+    acknowledge(nurse, house.mine, "SF-04")
+    submit(nurse, house.mine)
+    before = now(flag).proof["inputs"]
+    with acting(nurse, "setup"):
+        Flag.objects.filter(pk=flag.pk).update(proof=flag.proof | {"inputs": [row | {"origin": "PHQ-9, 1 Jan 2026"} for row in before]})
+    save(nurse, house.mine, "phq9", {"9": DAYS[1]})
+    assert now(flag).status == "acknowledged" and now(flag).inputs == before
+
+
+@pytest.mark.parametrize("done", ["overridden", "snoozed"])
+def test_an_override_and_a_snooze_end_when_an_input_changes(house: House, done: str) -> None:
+    nurse = house.staff["nurse"]
+    flag = high(house)
+    steps: dict[str, Callable[[], Flag]] = {
+        "overridden": lambda: override(nurse, flag), "snoozed": lambda: snooze(nurse, flag, today(3)),
+    }  # fmt: skip
+    assert steps[done]().status == done
+    save(nurse, house.mine, "medhx", {"overdose_12m": "true"})
+    submit(nurse, house.mine)
+    again = now(flag)
+    assert (again.status, again.decided_by, again.reason_code, again.snoozed_until) == ("open", None, "", None)
+    assert again.opened_because and history(flag)[-1] == ("reopened", again.opened_because)
+
+
+def test_what_changed_is_said_for_values_and_for_what_came_or_went() -> None:
+    was = [{"label": "COWS", "value": "9", "origin": "1 Jan"}, {"label": "Alcohol", "value": "yes", "origin": ""}]
+    is_ = [{"label": "COWS", "value": "14", "origin": "2 Jan"}, {"label": "Age", "value": "17", "origin": ""}]
+    assert what_changed(was, is_) == ["COWS was 9, is 14", "Alcohol (yes) counts no longer", "Age is new: 17"]
+    assert what_changed(was, [row | {"origin": "another day"} for row in reversed(was)]) == []
+
+
+# Overridden
+
+
+def test_an_overridden_flag_stands_with_its_reason_and_asks_no_more(house: House) -> None:
+    counsellor = house.staff["counsellor"]
+    flag = high(house)
+    asking = Episode.objects.get(pk=house.mine.pk).unacknowledged
+    flag = override(counsellor, flag, "other", "Has three kits at home already")
+    assert (flag.status, flag.decided_by, flag.reason_code, flag.acknowledged_by) == ("overridden", counsellor, "other", None)
+    assert standing(house.mine)["SF-06"] == flag
+    assert Episode.objects.get(pk=house.mine.pk).unacknowledged == asking - 1
+    [event] = FlagEvent.objects.filter(flag=flag)
+    assert (event.what, event.by, event.reason_code, event.inputs) == ("overridden", counsellor, "other", flag.inputs)
+
+
+def test_a_critical_flag_is_overridden_only_once_it_is_acknowledged(house: House) -> None:
+    nurse = house.staff["nurse"]
+    flag = critical(house)
+    with pytest.raises(actions.NotNow, match="acknowledged by a clinician first"):
+        override(nurse, flag)
+    acknowledge(nurse, house.mine, "SF-04")
+    flag = override(nurse, flag)
+    assert (flag.status, flag.acknowledged_by, flag.action_taken) == ("overridden", nurse, "Talked it through.")
+
+
+def test_an_override_never_takes_away_the_hold(house: House) -> None:
+    nurse = house.staff["nurse"]
+    fill(nurse, house.mine, "V4", "asq")
+    acknowledge(nurse, house.mine, "SF-01")
+    flag = override(nurse, standing(house.mine)["SF-01"])
+    assert list(Flag.objects.filter(episode=house.mine).holding()) == [flag]
+    with pytest.raises(actions.NotNow, match="emergency evaluation is recorded first"):
+        enter_in_error(nurse, flag)
+
+
+def test_the_other_name_of_a_finding_is_overridden_with_it(house: House) -> None:
+    flag = high(house)
+    override(house.staff["nurse"], standing(house.mine)["IX-12"])
+    assert {rule for rule, one in standing(house.mine).items() if one.status == "overridden"} == {"IX-12", "SF-10"}
+    assert now(flag).status == "open"
+
+
+@pytest.mark.parametrize("answer", ["overridden", "acknowledged"])
+def test_what_somebody_acted_on_is_resolved_when_it_fires_no_longer(house: House, answer: str) -> None:
+    nurse = house.staff["nurse"]
+    flag = critical(house)
+    acknowledge(nurse, house.mine, "SF-04")
+    if answer == "overridden":
+        override(nurse, flag)
+    save(nurse, house.mine, "phq9", {"9": DAYS[0]})
+    assert now(flag).status == "resolved" and history(flag)[-1][0] == "resolved"
+
+
+# Put off
+
+
+def test_a_flag_is_put_off_and_asks_again_by_itself_on_its_day(house: House) -> None:
+    flag = snooze(house.staff["nurse"], high(house), today(2))
+    assert not flag.asks and standing(house.mine)["SF-06"] == flag
+    with acting(house.staff["nurse"], "setup"):
+        Flag.objects.filter(pk=flag.pk).update(snoozed_until=today())
+    assert now(flag).asks
+
+
+def test_what_is_put_off_is_counted_among_what_nobody_has_acted_on(house: House) -> None:
+    """So that the number of the caseload is right on the day it ends, when nobody writes anything."""
+    flag = high(house)
+    before = Episode.objects.get(pk=house.mine.pk).unacknowledged
+    snooze(house.staff["nurse"], flag, today(2))
+    assert Episode.objects.get(pk=house.mine.pk).unacknowledged == before
+    acknowledge(house.staff["nurse"], house.mine, "SF-06")
+    assert Episode.objects.get(pk=house.mine.pk).unacknowledged == before - 1
+    assert (now(flag).status, now(flag).snoozed_until, now(flag).decided_by) == ("acknowledged", None, None)
+
+
+@pytest.mark.parametrize("days", [-1, 0, 8])
+def test_nothing_is_put_off_for_longer_than_a_week(house: House, days: int) -> None:
+    flag = high(house)
+    with pytest.raises(ValueError, match="1 to 7 days"):
+        snooze(house.staff["nurse"], flag, today(days))
+    assert snooze(house.staff["nurse"], flag, today(7)).snoozed_until == today(7)
+
+
+def test_a_critical_flag_is_never_put_off(house: House) -> None:
+    flag = critical(house)
+    with pytest.raises(actions.NotNow, match="cannot be put off"):
+        snooze(house.staff["nurse"], flag, today(1))
+    with pytest.raises(IntegrityError), transaction.atomic(), acting(house.staff["nurse"], "setup"):
+        Flag.objects.filter(pk=flag.pk).update(
+            status="snoozed", snoozed_until=today(1), decided_at=timezone.now(), decided_by=house.staff["nurse"]
+        )
+
+
+def test_nothing_is_put_off_for_ever(house: House) -> None:
+    flag = snooze(house.staff["nurse"], high(house), today(1))
+    with acting(house.staff["nurse"], "setup"):
+        Flag.objects.filter(pk=flag.pk).update(snoozed_until=today(-1))
+    assert "once for the same answers" in now(flag).refuses(Flag.Status.SNOOZED)
+    assert now(flag).refuses(Flag.Status.OVERRIDDEN) == ""
+
+
+def test_what_was_put_off_asks_again_when_it_fires_no_longer(house: House) -> None:
+    nurse = house.staff["nurse"]
+    save(nurse, house.mine, "phq9", {"9": DAYS[1]})
+    save(nurse, house.mine, "asq", ASKED_NO)
+    flag = snooze(nurse, standing(house.mine)["SF-04"], today(2))
+    save(nurse, house.mine, "phq9", {"9": DAYS[0]})
+    assert (now(flag).status, now(flag).still_fires, now(flag).opened_because) == ("open", False, "It no longer fires")
+
+
+# Entered in error
+
+
+def test_what_was_entered_in_error_stands_no_longer_and_stays_readable(house: House) -> None:
+    nurse = house.staff["nurse"]
+    flag = critical(house)
+    with pytest.raises(ValueError, match="at least 10 characters"):
+        enter_in_error(nurse, flag, "wrong")
+    enter_in_error(nurse, flag)
+    assert standing(house.mine) == {} and now(flag).reason == "The form was another person's."
+    assert Episode.objects.get(pk=house.mine.pk).acuity == 0
+    assert history(flag) == [("in error", "The form was another person's.")]
+
+
+def test_it_comes_back_from_other_inputs_and_not_from_the_same(house: House) -> None:
+    nurse = house.staff["nurse"]
+    flag = critical(house)
+    enter_in_error(nurse, flag)
+    save(nurse, house.mine, "phq9", {"8": DAYS[1]})
+    submit(nurse, house.mine)
+    assert "SF-04" not in standing(house.mine)
+    save(nurse, house.mine, "phq9", {"9": DAYS[2]})
+    again = standing(house.mine)["SF-04"]
+    assert (again.pk, again.status, again.opened_because) == (flag.pk, "open", "PHQ-9 item 9 was 1, is 2")
+
+
+def test_it_comes_back_when_it_was_gone_in_between(house: House) -> None:
+    nurse = house.staff["nurse"]
+    flag = critical(house)
+    enter_in_error(nurse, flag)
+    save(nurse, house.mine, "phq9", {"9": DAYS[0]})
+    assert (now(flag).status, now(flag).still_fires) == ("in error", False)
+    save(nurse, house.mine, "phq9", {"9": DAYS[1]})
+    assert (now(flag).status, now(flag).opened_because) == ("open", "It fires again")
+
+
+# Who, and what is written
+
+
+DECISIONS: dict[str, Callable[[User, Flag], Flag]] = {
+    "override": override, "snooze": lambda by, flag: snooze(by, flag, today(1)), "enter_in_error": enter_in_error,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_a_decision_is_a_clinicians_and_is_recorded_once(house: House, decision: str) -> None:
+    flag = high(house)
+    with pytest.raises(actions.NotForYou):
+        DECISIONS[decision](house.staff["case_manager"], flag)
+    last = recorded()[-1].pk
+    for _ in range(2):
+        DECISIONS[decision](house.staff["nurse"], flag)
+    rows = recorded(id__gt=last)
+    assert [row.table for row in rows if row.table != "clinic_episode"] == ["intake_flag", "intake_flagevent"]
+    assert {(row.user, row.action, row.patient_id) for row in rows} == {(house.staff["nurse"], "flag.override", house.mine.patient_id)}
+
+
+@pytest.mark.parametrize(("code", "words"), [("made_up", ""), ("next_visit", ""), ("other", "short")])
+def test_the_reason_of_an_override_is_one_of_the_list(house: House, code: str, words: str) -> None:
+    flag = high(house)
+    with pytest.raises(ValueError, match="reason"):
+        override(house.staff["nurse"], flag, code, words)
+    assert now(flag).status == "open"
+
+
+def test_the_emergency_evaluation_is_in_the_history(house: House) -> None:
+    nurse = house.staff["nurse"]
+    fill(nurse, house.mine, "V4", "asq")
+    flag = standing(house.mine)["SF-01"]
+    with acting(nurse, "flag.acknowledge"):
+        actions.record_evaluation(by=nurse, flag=flag, evaluation="Seen and admitted.")
+    assert history(flag) == [("evaluated", "Seen and admitted.")]
+
+
+def test_an_event_is_never_changed(house: House) -> None:
+    acknowledge(house.staff["nurse"], house.mine, critical(house).rule_id)
+    event = FlagEvent.objects.get()
+    with pytest.raises(TypeError, match="never changed"):
+        event.save()
+
+
+def test_a_list_of_reasons_that_cannot_be_used_is_refused(tmp_path: Any) -> None:
+    assert {code for code, reason in reasons().items() if reason.words} == {"other"}
+    header = "source: x\nlicence: x\nauthor: x\nchecker: null\nlast_reviewed: null\nreview_date: null\nversion: '1'\nreasons:\n"
+    row = "  - {code: a, label: A, for: [override]}\n"
+    for number, (rows, word) in enumerate([(row * 2, "twice"), (row.replace("override", "ignore"), "must name")]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "flag_reasons.yaml").write_text(header + rows)
+        with pytest.raises(ContentError, match=word):
+            reasons(folder)
