@@ -48,6 +48,7 @@ TABLE: dict[str, str] = {
     "disclosure.export":         "-    -    T    T    T    T    P    -    -    -",
     "observation.enter":         "-    -    -    T    T    T    P    -    -    -",
     "flag.override":             "-    -    -    T    T    T    P    -    -    -",
+    "flag.escalated":            "-    -    -    -    -    -    P    -    -    -",
     "safety_plan.view":          "P    T    T    T    T    T    P    -    -    -",
     "safety_plan.edit":          "-    T    T    T    T    T    P    -    -    -",
     "detox.view":                "-    -    T    T    T    T    P    -    -    -",

@@ -16,7 +16,8 @@ from clinic.permissions import cell
 
 # Kinds of tables and the actions that show their rows.
 RECORD = (
-    "intake.edit", "intake.submit", "intake.view", "scores.view", "flag.acknowledge", "flag.override", "observation.enter",
+    "intake.edit", "intake.submit", "intake.view", "scores.view", "flag.acknowledge", "flag.override", "flag.escalated",
+    "observation.enter",
     "plan.view", "plan.edit", "plan.sign", "plan.finalise", "medication.view", "medication.edit", "session_note.write",
     "safety_plan.view", "safety_plan.edit", "detox.view", "detox.edit", "review.decide", "review.cosign", "disclosure.export",
     "chart.view",

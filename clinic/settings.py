@@ -220,6 +220,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "clinic.views.context.steady",
+                "intake.views.context.escalations",
             ],
         },
     }

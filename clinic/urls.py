@@ -60,7 +60,7 @@ urlpatterns = [
     path("emergencies/", break_glass.break_glass_reviews, name="break_glass_reviews"),
     path("emergencies/<uuid:opened_id>/", break_glass.break_glass_review, name="break_glass_review"),
     path("episodes/<uuid:episode_id>/trail/", trail.trail, name="trail"),
-    path("episodes/<uuid:episode_id>/", include("intake.urls")),
+    path("", include("intake.urls")),
     path("episodes/<uuid:episode_id>/", include("plans.urls")),
     path("accounts/", include(accounts)),
     path("admin/", admin.site.urls),

@@ -1,5 +1,6 @@
 """One section of a questionnaire as a form: each question a field that knows its template and parses its own answer."""
 
+import datetime
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.html import format_html
 
-from clinic.forms import Careful
+from clinic.forms import Careful, DateInput
 from intake.answers import Answer, AnswerProblem, Key, State, in_lines, parse_answer, posted_value
 from intake.branching import Evaluation
+from intake.flag_reasons import LONGEST_SNOOZE, SHORTEST, check_reason, choices
 from intake.level_of_care import LevelChoice, is_lower, levels, override_reasons, ratings, shortest_explanation
 from intake.questionnaire import Item
 from intake.responses import rows_of
@@ -379,4 +382,65 @@ class AcknowledgeForm(Careful, forms.Form):
     action_taken = forms.CharField(
         label="What was done", min_length=3, max_length=1000, widget=forms.Textarea(attrs={"rows": 3, "autofocus": True}),
         help_text="What you did, who has taken over, and when it is looked at again.",
+    )  # fmt: skip
+
+
+class ReasonForm(Careful, forms.Form):
+    """Why a flag is overridden or put off: a coded reason, and words that one of them asks for."""
+
+    kind = ""
+
+    reason_code = forms.ChoiceField(label="Reason", widget=forms.RadioSelect)
+    reason = forms.CharField(
+        label="In words", required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What is done instead, or what is awaited. Needed for another reason.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason_code"].choices = choices(self.kind)  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        if "reason_code" in given and "reason" in given:
+            try:
+                check_reason(self.kind, given["reason_code"], given["reason"])
+            except ValueError as problem:
+                self.add_error("reason", str(problem))
+        return given
+
+
+class OverrideForm(ReasonForm):
+    kind = "override"
+
+
+class SnoozeForm(ReasonForm):
+    """The day is one of the next seven."""
+
+    kind = "snooze"
+
+    until = forms.DateField(label="Until", widget=DateInput())
+    field_order = ("until", "reason_code", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        today = timezone.localdate()
+        self.first, self.last = today + datetime.timedelta(1), today + datetime.timedelta(LONGEST_SNOOZE)
+        self.fields["until"].initial = self.first
+        self.fields["until"].help_text = f"{self.last:%-d %b %Y} at the latest."
+        self.fields["until"].widget.attrs |= {"min": self.first.isoformat(), "max": self.last.isoformat()}
+
+    def clean_until(self) -> datetime.date:
+        until: datetime.date = self.cleaned_data["until"]
+        if not self.first <= until <= self.last:
+            raise ValidationError(f"A flag is put off until {self.last:%-d %b %Y} at the latest, and until tomorrow at the earliest.")
+        return until
+
+
+class EnterInErrorForm(Careful, forms.Form):
+    """Why a flag should never have been raised."""
+
+    reason = forms.CharField(
+        label="Why it should never have been raised", min_length=SHORTEST, max_length=1000, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="For example: the form of another person was typed into this chart.",
     )  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Left
+from django.db.models import ExpressionWrapper, F, Q
+from django.db.models.functions import Coalesce, Left
 from django.utils import timezone
 
 from clinic.exact_json import ExactJSONField
@@ -339,6 +339,16 @@ class FlagQuerySet(ClinicalQuerySet):
         """The flags that hold whatever is no safety component, because their emergency evaluation is not recorded."""
         return self.standing().filter(rule_id=EMERGENCY, evaluated_at=None)
 
+    def escalated(self) -> Self:
+        """The critical ones that nobody has acknowledged within the minutes of their program, the longest waiting first.
+
+        Computed when it is read: nobody's job has to run for it.
+        """
+        allowed = ExpressionWrapper(F("program__acknowledge_minutes") * datetime.timedelta(minutes=1), models.DurationField())
+        waiting = self.filter(severity=Flag.Severity.CRITICAL, status=Flag.Status.OPEN, episode__closed_at=None)
+        since = waiting.annotate(since=Coalesce("opened_at", "raised_at"))
+        return since.filter(since__lt=timezone.now() - allowed).order_by("since", "id")
+
     def acknowledged_with(self, flag: "Flag") -> Self:
         """The open flags of the episode that tell the same finding by another name and are no graver."""
         names = other_names(flag.rule_id)
@@ -407,6 +417,7 @@ class Flag(ClinicalModel):
     objects = FlagQuerySet.as_manager()
 
     class Meta:
+        indexes = [models.Index(fields=["program"], name="flag_critical_open", condition=Q(severity=4, status="open"))]
         constraints = [
             models.UniqueConstraint(fields=["episode", "rule_id"], condition=~Q(status="resolved"), name="one_standing_flag_per_rule"),
             models.CheckConstraint(
@@ -480,6 +491,29 @@ class Flag(ClinicalModel):
         """Whether somebody is asked to act now: a flag that was put off asks again by itself on its day."""
         over = self.snoozed_until is not None and self.snoozed_until <= timezone.localdate()
         return self.status == self.Status.OPEN or (self.status == self.Status.SNOOZED and over)
+
+    @property
+    def waiting_since(self) -> datetime.datetime:
+        return self.opened_at or self.raised_at
+
+    @property
+    def due_at(self) -> datetime.datetime | None:
+        """By when it must be acknowledged; None for one that is not critical, or on which somebody has acted."""
+        if self.severity != self.Severity.CRITICAL or not self.asks:
+            return None
+        return self.waiting_since + datetime.timedelta(minutes=self.program.acknowledge_minutes)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it is escalated by now (FlagQuerySet.escalated)."""
+        return self.due_at is not None and self.due_at < timezone.now()
+
+    @property
+    def waited(self) -> str:
+        """How long nobody has acted on it: 42 min, 3 h 5 min, 2 d 4 h."""
+        minutes = int((timezone.now() - self.waiting_since).total_seconds()) // 60
+        hours, days = minutes // 60, minutes // (24 * 60)
+        return f"{days} d {hours % 24} h" if days else f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
     @property
     def asks_for_evaluation(self) -> bool:

@@ -83,6 +83,10 @@ class Program(models.Model):
         default="Call or text 988 (Suicide & Crisis Lifeline) at any hour. In immediate danger call 911.",
         help_text="Shown wherever somebody reports thoughts of suicide.",
     )
+    acknowledge_minutes = models.PositiveSmallIntegerField(
+        default=30, db_default=30, validators=[MinValueValidator(5), MaxValueValidator(240)],
+        help_text="Minutes in which a critical flag must be acknowledged; after that it is shown to the supervisors. 5 to 240.",
+    )  # fmt: skip
     duty_phone = models.CharField(max_length=40, blank=True, help_text="The clinician on duty, shown on safety banners.")
     duty_team = models.ManyToManyField(
         User, blank=True, related_name="duty_programs", help_text="Joins the care team of every new patient."

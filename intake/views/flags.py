@@ -12,32 +12,34 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from clinic.cleaning import entry
 from clinic.models import Episode, User
-from clinic.permissions import Refused, is_clinician, requires, roles_in
+from clinic.permissions import Refused, holders_of, is_clinician, requires, roles_in
 from clinic.views.reach import about, in_full, open_episode, within
 from intake import actions
 from intake.forms import AcknowledgeForm, EvaluationForm
 from intake.models import Flag
 
-OPEN, CRITICAL = Flag.Status.OPEN, Flag.Severity.CRITICAL
+CRITICAL = Flag.Severity.CRITICAL
+QUIET = {Flag.Status.ACKNOWLEDGED: "acknowledged", Flag.Status.OVERRIDDEN: "overridden", Flag.Status.SNOOZED: "put off"}
 
 
 def safety(user: User, episode: Episode, *, brief: bool = False) -> dict[str, Any]:
     """What the safety banner of a page takes; every list is worst first.
 
     flags: the open ones that fire. Of these `critical` are shown whole, `lines` in one line each that opens in place; `brief`,
-    above a form: in one line for all. kept: critical ones that somebody acknowledged while they still fire.
+    above a form: in one line for all. kept: critical ones that somebody acted on while they still fire.
     folded: (words, flags), one line for all. standing: all of them; flags_said: how many, in words. crisis: the program's crisis
     text while a critical one stands.
     """
-    standing = as_allowed(user, episode, Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by"))
+    standing = as_allowed(user, episode, Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by", "decided_by"))
     firing = [flag for flag in standing if flag.still_fires]
-    opened = [flag for flag in firing if flag.status == OPEN]
+    opened = [flag for flag in firing if flag.asks]
     critical = [flag for flag in opened if flag.severity == CRITICAL]
     kept = [flag for flag in firing if flag.severity == CRITICAL and flag not in critical]
     others = [flag for flag in opened if flag not in critical]
+    quiet = [flag for flag in firing if flag not in opened and flag not in kept]
     folded = {
         "to acknowledge": others if brief else [],
-        "acknowledged": [flag for flag in firing if flag not in opened and flag not in kept],
+        **{words: [flag for flag in quiet if flag.status == status] for status, words in QUIET.items()},
         "no longer firing": [flag for flag in standing if not flag.still_fires],
     }
     return {
@@ -48,24 +50,37 @@ def safety(user: User, episode: Episode, *, brief: bool = False) -> dict[str, An
         "folded": [(words, flags) for words, flags in folded.items() if flags],
         "holding": next((flag for flag in standing if flag.holds), None),
         "standing": standing,
-    } | _around(user, episode, standing)
+    } | _counted(standing) | around(user, episode, standing)
 
 
-def _around(user: User, episode: Episode, standing: list[Flag]) -> dict[str, Any]:
-    """What is said around the flags: how many, in the header and in words, whom to call, who acknowledges."""
-    may_acknowledge = bool(within(user, "flag.acknowledge", [episode]))
-    clinician = may_acknowledge and is_clinician(user, episode.program_id)
+def _counted(standing: list[Flag]) -> dict[str, Any]:
+    """How many, for the header and in words; and the mark by which a page sees that the banner has news."""
     count = f"{len(standing)} flag{'' if len(standing) == 1 else 's'}"
-    call = standing and not clinician and not episode.program.duty_phone
     return {
         "flags_said": f"{count}, {_acknowledged(standing)}" if standing else "",
         "alerts": [{"level": standing[0].severity_word, "text": count}] if standing else [],
+        "safety_mark": _mark(standing),
+    }
+
+
+def around(user: User, episode: Episode, standing: list[Flag]) -> dict[str, Any]:
+    """What is said around flags: the crisis text, whom to call, who acknowledges, to whom what waits too long is escalated."""
+    may_acknowledge = bool(within(user, "flag.acknowledge", [episode]))
+    clinician = may_acknowledge and is_clinician(user, episode.program_id)
+    call = standing and not clinician and not episode.program.duty_phone
+    return {
         "crisis": episode.program.crisis_text if any(flag.severity == CRITICAL for flag in standing) else "",
         "may_acknowledge": may_acknowledge,
         "may_acknowledge_critical": clinician,
         "duty_names": _on_duty(episode) if call else [],
-        "safety_mark": _mark(standing),
+        "supervisors": _supervisors(episode) if any(flag.overdue for flag in standing) else [],
     }
+
+
+def _supervisors(episode: Episode) -> list[str]:
+    """To whom a critical flag that waits too long is escalated."""
+    holders = User.objects.filter(is_active=True, pk__in=holders_of("flag.escalated", episode.program_id))
+    return [user.signature_name for user in holders.order_by("last_name", "first_name")]
 
 
 def _on_duty(episode: Episode) -> list[str]:
@@ -74,13 +89,15 @@ def _on_duty(episode: Episode) -> list[str]:
 
 
 def _acknowledged(standing: list[Flag]) -> str:
-    waiting = sum(flag.status == OPEN for flag in standing)
-    return f"{waiting} not acknowledged yet" if waiting else "acknowledged" if len(standing) == 1 else "all acknowledged"
+    if waiting := sum(flag.unanswered for flag in standing):
+        return f"{waiting} not acknowledged yet"
+    words = " or ".join(dict.fromkeys(QUIET[Flag.Status(flag.status)] for flag in standing))
+    return words if len(standing) == 1 else f"all {words}"
 
 
 def _mark(standing: list[Flag]) -> str:
     """Changes with what the banner shows: an autosave brings the banner only when it is news."""
-    shown = [(flag.pk, flag.status, flag.severity, flag.still_fires, flag.holds) for flag in standing]
+    shown = [(flag.pk, flag.status, flag.asks, flag.overdue, flag.severity, flag.still_fires, flag.holds) for flag in standing]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:12]
 
 
@@ -95,10 +112,12 @@ def as_allowed(user: User, episode: Episode, flags: Iterable[Flag]) -> list[Flag
     acts = full or "peer" in roles_in(user, episode.program_id)
     shown = list(flags)
     for flag in shown:
+        flag.program = episode.program  # its clock asks for the program's minutes
         flag.proof = flag.proof if proven else {}
-        flag.action_taken = flag.action_taken if full else ""
+        flag.opened_because = flag.opened_because if proven else ""
+        flag.action_taken, flag.reason = (flag.action_taken, flag.reason) if full else ("", "")
         flag.action = flag.action if acts or flag.severity == CRITICAL else ""
-        flag.message = flag.message if acts or (flag.severity == CRITICAL and flag.status == OPEN) else ""
+        flag.message = flag.message if acts or (flag.severity == CRITICAL and flag.asks) else ""
     return shown
 
 
@@ -118,8 +137,8 @@ def acknowledge(request: HttpRequest, episode_id: uuid.UUID, flag_id: uuid.UUID)
         return redirect(back)
     others = Flag.objects.acknowledged_with(flag)
     (shown,) = as_allowed(request.user, episode, [flag])  # type: ignore[arg-type]
-    crisis = episode.program.crisis_text if flag.severity == CRITICAL else ""
-    context |= {"flag": shown, "form": form, "others": others, "back_url": back, "crisis": crisis}
+    context |= around(request.user, episode, [shown])  # type: ignore[arg-type]
+    context |= {"flag": shown, "form": form, "others": others, "back_url": back}
     return render(request, "intake/acknowledge.html", context, status=422 if form.errors else 200)
 
 

@@ -140,7 +140,9 @@ def _places(demo: Demo) -> Iterator[tuple[str, str, str]]:
     for role in ("nurse", "peer"):
         yield at(role, "assessment", demo.submitted)
         yield at(role, "plan", demo.planning)
-    yield at("nurse", "acknowledge", demo.filling, flag_id=flag.public_id)
+    for name in ("acknowledge", "flag", "override", "snooze", "enter_in_error"):
+        yield at("nurse", name, demo.filling, flag_id=flag.public_id)
+    yield at("supervisor", "escalated")
     for episode in (demo.submitted, demo.filling):
         yield at("prescriber", "plan", episode)
     yield at("nurse", "record_evaluation", demo.filling, flag_id=Flag.objects.holding().get(episode=demo.filling).public_id)

@@ -227,7 +227,7 @@ def test_the_administration_has_the_same_door_as_everything_else(db: None) -> No
 
 def program_form(program: Program, duty_team: list[User]) -> dict[str, Any]:
     names = ("name", "initial_plan_days", "review_days", "certifying_role", "kratom_code_family", "crisis_text",
-             "duty_phone", "legal_notice", "legal_notice_on")  # fmt: skip
+             "duty_phone", "acknowledge_minutes", "legal_notice", "legal_notice_on")  # fmt: skip
     return {name: getattr(program, name) for name in names} | {"active": "on", "duty_team": [str(user.pk) for user in duty_team]}
 
 

@@ -1,22 +1,29 @@
 """The life of a flag: what somebody did about it holds for the inputs it was done about, and every step stays readable."""
 
 import datetime
+import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
-from clinic.models import Episode, User
+from clinic.models import AccessEvent, Episode, Program, User
 from clinic.transaction import acting
 from intake import actions
 from intake.content_files import ContentError
 from intake.flag_reasons import reasons
 from intake.flags import what_changed
 from intake.models import Flag, FlagEvent
+from tests.clinic.test_pages import client_of, page_of, words
 from tests.intake.test_actions import DAYS, acknowledge, fill, save, standing, submit
-from tests.people import House, make_house, recorded
+from tests.intake.test_pages import section
+from tests.people import House, make_house, make_user, recorded
 
 ASKED_NO = dict.fromkeys("1234", "false")
 
@@ -315,3 +322,171 @@ def test_a_list_of_reasons_that_cannot_be_used_is_refused(tmp_path: Any) -> None
         (folder / "flag_reasons.yaml").write_text(header + rows)
         with pytest.raises(ContentError, match=word):
             reasons(folder)
+
+
+# The pages
+
+
+def at(name: str, flag: Flag) -> str:
+    return reverse(name, kwargs={"episode_id": flag.episode.public_id, "flag_id": flag.public_id})
+
+
+def seen(house: House, role: str, address: str) -> str:
+    return words(client_of(house.staff[role]).get(address).content.decode())
+
+
+def test_a_flag_is_overridden_on_its_page_for_a_reason_of_the_list(house: House) -> None:
+    flag, client = high(house), client_of(house.staff["counsellor"])
+    assert at("override", flag) in client.get(at("flag", flag)).content.decode()
+    assert "not yet clinically reviewed" in words(client.get(at("override", flag)).content.decode())
+    assert client.post(at("override", flag), {"reason_code": "other", "reason": ""}).status_code == 422
+    assert client.post(at("override", flag), {"reason_code": "next_visit", "reason": ""}).status_code == 422
+    assert now(flag).status == "open"
+    assert client.post(at("override", flag), {"reason_code": "already_managed", "reason": "Kit given"})["Location"] == at("flag", flag)
+    page = words(client.get(at("flag", flag)).content.decode())
+    assert re.search(r"Overridden by Counsellor Tester, [^:]*:\d\d: It is managed already: “Kit given”", page), page
+    chart = words(client.get(page_of("chart", house.mine)).content.decode())
+    assert f"1 overridden : {flag.name}" in chart
+
+
+def test_a_flag_is_put_off_on_its_page_until_a_day_of_the_next_seven(house: House) -> None:
+    flag, client = high(house), client_of(house.staff["nurse"])
+    far = client.post(at("snooze", flag), {"until": today(8), "reason_code": "next_visit", "reason": ""})
+    assert far.status_code == 422 and "at the latest" in far.content.decode()
+    assert client.post(at("snooze", flag), {"until": today(3), "reason_code": "next_visit", "reason": ""}).status_code == 302
+    assert f"1 put off : {flag.name}" in words(client.get(page_of("chart", house.mine)).content.decode())
+    with acting(house.staff["nurse"], "setup"):
+        Flag.objects.filter(pk=flag.pk).update(snoozed_until=today())
+    assert "put off :" not in words(client.get(page_of("chart", house.mine)).content.decode())
+
+
+def test_where_a_decision_cannot_be_made_a_sentence_says_why(house: House) -> None:
+    flag, client = critical(house), client_of(house.staff["nurse"])
+    page = words(client.get(at("flag", flag)).content.decode())
+    assert "Put off: A critical flag cannot be put off." in page and at("snooze", flag) not in client.get(at("flag", flag)).content.decode()
+    answer = client.post(at("snooze", flag), {"until": today(1), "reason_code": "next_visit", "reason": ""})
+    assert answer.status_code == 409 and "cannot be put off" in answer.content.decode()
+    assert "<textarea" not in client.get(at("override", flag)).content.decode()
+
+
+def test_an_open_flag_says_what_changed_since_somebody_acted(house: House) -> None:
+    nurse = house.staff["nurse"]
+    flag = critical(house)
+    acknowledge(nurse, house.mine, "SF-04")
+    save(nurse, house.mine, "phq9", {"9": DAYS[3]})
+    assert "Open again: PHQ-9 item 9 was 1, is 3." in seen(house, "nurse", page_of("chart", house.mine))
+    page = seen(house, "nurse", at("flag", flag))
+    told = r"Opened again by Nurse Tester, .* Acknowledged by Nurse Tester, .* Raised by Nurse Tester"
+    assert re.search(told, page.partition("History")[2])
+
+
+@pytest.mark.parametrize(("role", "reads"), [("intake", False), ("peer", False), ("case_manager", False), ("supervisor", True)])
+def test_the_history_is_read_as_far_as_the_answers_are(house: House, role: str, reads: bool) -> None:
+    flag = critical(house)
+    acknowledge(house.staff["nurse"], house.mine, "SF-04")
+    save(house.staff["nurse"], house.mine, "phq9", {"9": DAYS[3]})
+    page = seen(house, role, at("flag", flag))
+    assert "Acknowledged by Nurse Tester" in page
+    assert ("was 1, is 3" in page) is reads
+    assert ("What it rested on then" in page) is reads
+    assert ("Talked it through." in page) is (role not in ("intake", "peer"))
+    assert ("Other steps" in page) is (role == "supervisor")
+
+
+def test_what_was_entered_in_error_is_off_the_chart_and_on_its_page(house: House) -> None:
+    flag, client = critical(house), client_of(house.staff["nurse"])
+    assert client.post(at("enter_in_error", flag), {"reason": "wrong"}).status_code == 422
+    assert client.post(at("enter_in_error", flag), {"reason": "Typed into the wrong chart"}).status_code == 302
+    page = words(client.get(at("flag", flag)).content.decode())
+    assert flag.name not in words(client.get(page_of("chart", house.mine)).content.decode())
+    assert "Typed into the wrong chart" in page and "does not stand any more" in page
+
+
+# The clock of a critical flag
+
+
+def waits(flag: Flag, minutes: int) -> None:
+    """As if it had been raised that long ago."""
+    with acting(flag.raised_by, "setup"):
+        Flag.objects.filter(pk=flag.pk).update(raised_at=timezone.now() - datetime.timedelta(minutes=minutes))
+
+
+def escalated(house: House, role: str = "supervisor") -> str:
+    return seen(house, role, reverse("escalated"))
+
+
+def test_a_critical_flag_says_by_when_it_is_to_be_acknowledged_and_then_whom_it_is_escalated_to(house: House) -> None:
+    flag, chart = critical(house), page_of("chart", house.mine)
+    waits(flag, 29)
+    page = seen(house, "nurse", chart)
+    assert f"To be acknowledged by {timezone.localtime(now(flag).due_at):%H:%M}." in page and "Not acknowledged" not in page
+    waits(flag, 42)
+    for role in ("nurse", "peer"):
+        assert "Not acknowledged for 42 min. Supervisor: Supervisor Tester, X." in seen(house, role, chart), role
+    assert "(not acknowledged for 42 min)" in seen(house, "nurse", section(house.mine, "gad7"))
+    acknowledge(house.staff["nurse"], house.mine, "SF-04")
+    assert "Not acknowledged" not in seen(house, "nurse", chart)
+
+
+def test_the_program_says_how_long_it_may_take(house: House) -> None:
+    flag = critical(house)
+    waits(flag, 42)
+    with acting(house.staff["supervisor"], "setup"):
+        Program.objects.filter(pk=house.program.pk).update(acknowledge_minutes=45)
+    assert "Nothing waits too long" in escalated(house) and "Not acknowledged" not in seen(house, "nurse", page_of("chart", house.mine))
+    field = Program._meta.get_field("acknowledge_minutes")
+    for minutes, allowed in ((4, False), (5, True), (240, True), (241, False)):
+        with nullcontext() if allowed else pytest.raises(ValidationError):
+            field.run_validators(minutes)
+
+
+def test_the_supervisor_reads_what_waits_too_long_and_opens_the_chart(house: House) -> None:
+    flag = critical(house)
+    assert "Nothing waits too long" in escalated(house)
+    waits(flag, 185)
+    html = client_of(house.staff["supervisor"]).get(reverse("escalated")).content.decode()
+    assert page_of("chart", house.mine) in html and "3 h 5 min" in words(html) and flag.name in words(html)
+    assert re.search(r'Escalated <span class="st-chip">1<', html)
+    event = AccessEvent.objects.filter(view="escalated").latest("id")
+    assert event.patients == [house.mine.patient_id]
+    acknowledge(house.staff["nurse"], house.mine, "SF-04")
+    html = client_of(house.staff["supervisor"]).get(reverse("escalated")).content.decode()
+    assert "Nothing waits too long" in html and 'Escalated <span class="st-chip">' not in html
+
+
+def test_it_is_for_the_supervisors_of_the_program_alone(house: House) -> None:
+    waits(critical(house), 42)
+    assert client_of(house.staff["nurse"]).get(reverse("escalated")).status_code == 403
+    assert "Escalated" not in client_of(house.staff["nurse"]).get(reverse("caseload")).content.decode()
+    with acting(house.staff["supervisor"], "setup"):
+        elsewhere = make_user("far", ("supervisor", house.elsewhere))
+    assert "Minecanary" not in client_of(elsewhere).get(reverse("escalated")).content.decode()
+
+
+def test_the_clock_starts_anew_when_a_flag_is_opened_again_or_becomes_critical(house: House) -> None:
+    nurse = house.staff["nurse"]
+    flag = critical(house)
+    acknowledge(nurse, house.mine, "SF-04")
+    waits(flag, 100)
+    save(nurse, house.mine, "phq9", {"9": DAYS[3]})
+    assert now(flag).asks and not now(flag).overdue
+    save(nurse, house.mine, "asq", ASKED_NO)
+    with acting(nurse, "setup"):
+        Flag.objects.filter(pk=flag.pk).update(opened_at=timezone.now() - datetime.timedelta(minutes=99))
+    assert now(flag).due_at is None, "high since it was asked about"
+    save(nurse, house.mine, "asq", {"1": ""})
+    assert now(flag).severity == Flag.Severity.CRITICAL and not now(flag).overdue
+
+
+def test_the_list_costs_the_same_for_one_flag_and_for_many(house: House) -> None:
+    supervisor = house.staff["supervisor"]
+    client, counts = client_of(supervisor), []
+    for episode in (house.mine, house.other):
+        save(house.staff["intake"], episode, "phq9", {"9": DAYS[1]})
+        save(house.staff["intake"], episode, "social", {"unsafe": "true"})
+        for flag in Flag.objects.filter(episode=episode):
+            waits(flag, 42)
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get(reverse("escalated")).content.decode()
+        counts.append(len(queries))
+    assert page.count("42 min</strong>") == 4 and counts[0] == counts[1]
