@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from django.utils import timezone
 
-from clinic.actions import update_summary
 from clinic.models import Episode, User
 from clinic.writes import Write, inserts, updates
 from intake.actions.known import Reading, effective_settings, filled_drafts, known, person

@@ -9,7 +9,7 @@ from django.utils import timezone
 from clinic.actions import Stale
 from clinic.models import Episode, User
 from clinic.permissions import is_clinician
-from intake.actions.flags import NotForYou
+from intake.actions.decisions import NotForYou
 from intake.actions.known import lock_episode
 from intake.flags import EMERGENCY
 from intake.level_of_care import LevelChoice, levels, needs_cosignature, override_reasons
