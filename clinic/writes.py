@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import DatabaseError, connection
 from django.db.models import Field, Model
+from django.db.models.expressions import DatabaseDefault
 
 
 class Write(NamedTuple):
@@ -20,11 +21,14 @@ class Write(NamedTuple):
 
 
 def inserts(rows: Sequence[Model]) -> list[Write]:
-    """The insert of new rows of one model; none for no rows. The rows do not learn their ids, and their arrays cannot be columns."""
+    """The insert of new rows of one model; none for no rows. The rows do not learn their ids, and their arrays cannot be columns.
+
+    A column with a default of the database's that no row says is left to it.
+    """
     if not rows:
         return []
     meta = rows[0]._meta
-    fields = [field for field in meta.local_concrete_fields if not field.primary_key]
+    fields = [field for field in meta.local_concrete_fields if not field.primary_key and not _left_out(rows, field)]
     names = ", ".join(f'"{field.column}"' for field in fields)
     sql = f'INSERT INTO "{meta.db_table}" ({names}) SELECT * FROM {_unnest(fields)}'
     return [Write(sql, _arrays(rows, fields, add=True), len(rows))]
@@ -63,6 +67,10 @@ def _unnest(fields: Sequence[Field]) -> str:
     """The arrays side by side as rows. Types without their lengths: a cast would cut what is too long, the column refuses it."""
     types = (str(field.db_type(connection)).partition("(")[0] for field in fields)
     return f"UNNEST({', '.join(f'%s::{name}[]' for name in types)})"
+
+
+def _left_out(rows: Sequence[Model], field: Field) -> bool:
+    return all(isinstance(getattr(row, field.attname), DatabaseDefault) for row in rows)
 
 
 def _arrays(rows: Sequence[Model], fields: Sequence[Field], *, add: bool) -> list[Any]:

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """What the supervisors' pages count: the critical flags that nobody has acknowledged."""
 
     atomic = False
-    dependencies = [("intake", "0006_flag_life_held"), ("clinic", "0008_program_acknowledge_minutes")]
+    dependencies = [("intake", "0007_flag_life_held"), ("clinic", "0008_program_acknowledge_minutes")]
 
     operations = [
         AddIndexWhileServing(
