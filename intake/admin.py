@@ -1,24 +1,70 @@
 """Configuration of the intake in Django admin: instruments and their permissions, medicines and their classes, rules."""
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.core.validators import RegexValidator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from clinic.admin import CarefulForm, Guarded
 from clinic.cleaning import entry
+from clinic.forms import Careful, DateInput
+from intake.actions import add_wording
 from intake.content_files import read
 from intake.facts.names import CLASSES
 from intake.facts.suicide import INSTRUMENTS
 from intake.flags import flags
+from intake.gated import slots, texts_of
 from intake.interactions import interactions
 from intake.models import Instrument, Medicine, Packet, RuleSetting
 from intake.packet import Listed, instruments, packet
 from intake.rules import Rule
+
+MARKUP = RegexValidator(r"<\s*[A-Za-z/!?]|&#?\w+;", "Words only, please: no markup.", inverse_match=True)
+
+
+class WordingForm(Careful, forms.Form):
+    """The permission to use a gated questionnaire, and a text for each place of its frame that has none."""
+
+    permission_reference = forms.CharField(
+        min_length=5, max_length=200, help_text="Letter, agreement or page on which the permission stands, so that somebody else finds it.",
+        error_messages={"min_length": "Please say more: at least %(limit_value)d characters."},
+    )  # fmt: skip
+    permission_date = forms.DateField(widget=DateInput())
+
+    def __init__(self, *args: Any, code: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.places = slots(code)
+        for slot in self.places:
+            self.fields[_text(slot.link_id)] = forms.CharField(
+                label=slot.label, required=slot.required, max_length=1000, validators=[MARKUP], widget=forms.Textarea(attrs={"rows": 2}),
+                help_text="" if slot.required else "May stay empty.",
+            )  # fmt: skip
+
+    def clean_permission_date(self) -> datetime.date:
+        day: datetime.date = self.cleaned_data["permission_date"]
+        if day > timezone.localdate():
+            raise forms.ValidationError("The permission lies in the future. Please check the date.")
+        return day
+
+    def texts(self) -> dict[str, str]:
+        """The texts by linkId, without those that stay empty."""
+        given = {slot.link_id: self.cleaned_data[_text(slot.link_id)] for slot in self.places}
+        return {link_id: text for link_id, text in given.items() if text}
+
+
+def _text(link_id: str) -> str:
+    return f"text_{link_id}"
 
 
 @admin.register(Instrument)
@@ -30,9 +76,43 @@ class InstrumentAdmin(Guarded):
     list_filter = ("licence_status", "active")
     fields = (
         "title", "code", "url", "version", "sha256", "licence_status", "credit_line",
-        "active", "permission_reference", "permission_date",
+        "permission_and_text", "active", "permission_reference", "permission_date",
     )  # fmt: skip
-    readonly_fields = ("title", "code", "url", "version", "sha256", "licence_status", "credit_line")
+    readonly_fields = ("title", "code", "url", "version", "sha256", "licence_status", "credit_line", "permission_and_text")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The permission of a frame without its wording opens nothing: it is recorded together with the wording."""
+        frame = obj is not None and obj.licence_status == Instrument.Licence.GATED and not obj.questionnaire.worded
+        return (*self.readonly_fields, *(("permission_reference", "permission_date") if frame else ()))
+
+    @admin.display(description="Permission and text")
+    def permission_and_text(self, obj: Instrument) -> str:
+        if obj.licence_status != Instrument.Licence.GATED:
+            return "Its questions are part of Steady."
+        return format_html('<a href="{}">Record the permission and the text</a>', reverse("admin:intake_instrument_wording", args=[obj.pk]))
+
+    def get_urls(self) -> list[Any]:
+        wording = path("<path:object_id>/wording/", self.admin_site.admin_view(self.wording), name="intake_instrument_wording")
+        return [wording, *super().get_urls()]
+
+    def wording(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The page “Permission and text” of a gated questionnaire."""
+        instrument = self.get_object(request, unquote(object_id))
+        if not self.has_change_permission(request, instrument):
+            raise PermissionDenied
+        if instrument is None or instrument.licence_status != Instrument.Licence.GATED:
+            raise Http404
+        held = {_text(link_id): text for link_id, text in texts_of(instrument.questionnaire).items()}
+        permission = {name: getattr(instrument, name) for name in ("permission_reference", "permission_date")}
+        form = WordingForm(request.POST or None, code=instrument.code, initial=held | permission)
+        if request.method == "POST" and form.is_valid():
+            reference, date = form.cleaned_data["permission_reference"], form.cleaned_data["permission_date"]
+            made = add_wording(by=request.user, code=instrument.code, texts=form.texts(), reference=reference, date=date)  # type: ignore[arg-type]
+            self.message_user(request, f"{made}: new intakes use this version.", messages.SUCCESS)
+            return redirect("admin:intake_instrument_changelist")
+        title = f"Permission and text: {instrument.title}"
+        context = self.admin_site.each_context(request) | {"title": title, "instrument": instrument, "form": form, "opts": self.opts}
+        return render(request, "admin/wording.html", context)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # versions come from reviewed files through `load_content`

@@ -18,6 +18,7 @@ from clinic.models.record import Immutable
 from intake.answers import Key, State
 from intake.flag_reasons import reasons
 from intake.flags import EMERGENCY, other_names
+from intake.gated import without_texts
 from intake.questionnaire import Questionnaire, load
 
 _compiled: dict[str, Questionnaire] = {}
@@ -77,8 +78,13 @@ class Instrument(models.Model):
 
     @property
     def may_show_items(self) -> bool:
-        """A gated instrument shows no item text until a permission is recorded."""
-        return self.licence_status != self.Licence.GATED or bool(self.permission_reference)
+        """A gated instrument shows no item until a permission is recorded and its wording is there."""
+        return self.licence_status != self.Licence.GATED or (bool(self.permission_reference) and self.questionnaire.worded)
+
+    @property
+    def readable(self) -> Questionnaire:
+        """The questionnaire as its answers are read: without the wording while the permission is missing."""
+        return self.questionnaire if self.may_show_items else without_texts(self.questionnaire)
 
 
 class Packet(Program):

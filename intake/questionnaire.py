@@ -122,6 +122,11 @@ class Questionnaire:
         return {item.link_id: item for root in self.items for item in root.walk()}
 
     @cached_property
+    def worded(self) -> bool:
+        """Whether every question has its text: of a gated questionnaire only the frame is shipped."""
+        return all(item.text for item in self.by_id.values() if item.is_question)
+
+    @cached_property
     def parents(self) -> Mapping[str, str | None]:
         """linkId of the item above, None at the top."""
         return {item.link_id: None for item in self.items} | {

@@ -59,8 +59,10 @@ def save_answers(
     `versions` are those the page had read (0: no answer yet); `basis` is what the page began from (`basis_of`).
     An answer that somebody else changed meanwhile is kept as it is and reported; the others are written.
     `asked_again`: `by` has asked every question anew, so an answer that came out the same is `by`'s from now on.
-    Raises AlreadySubmitted when the page's draft has been submitted since.
+    Raises AlreadySubmitted when the page's draft has been submitted since, ValueError for a gated questionnaire without its permission.
     """
+    if not instrument.may_show_items:
+        raise ValueError(f"{instrument} asks nothing before its permission is recorded.")
     episode = lock_episode(episode)
     reading = read_answers(episode)
     response = _draft(by, reading, instrument, basis)

@@ -46,7 +46,7 @@ def submitted(user: User, episode: Episode) -> list[dict[str, Any]]:
 
 
 def _all(response: Response) -> list[Line]:
-    questionnaire = response.instrument.questionnaire
+    questionnaire = response.instrument.readable
     answers = from_response(questionnaire, response.document or {})
     return lines(response.code, questionnaire, answers, answers)
 
@@ -65,7 +65,7 @@ def _authored(user: User, listed: list[Response]) -> dict[int, list[Line]]:
             mine[row.response_id].add(key)
     found = {}
     for pk, response in fresh.items():
-        questionnaire = response.instrument.questionnaire
+        questionnaire = response.instrument.readable
         found[pk] = lines(response.code, questionnaire, rows[pk], mine[pk] & evaluate(questionnaire, rows[pk]).enabled)
     return {pk: said for pk, said in found.items() if said}
 

@@ -137,14 +137,13 @@ def _entry(
     questionnaire = instrument.questionnaire
     stored = {key: from_json(questionnaire.by_id[key[0]], State(row.state), row.value) for key, row in rows.items()}
     evaluation = evaluate(questionnaire, stored)
-    refusal = ""
-    if not instrument.may_show_items:
-        refusal = "Needs a recorded permission first."
-    elif not fills:
-        refusal = "Rated by a clinician."
+    progress, open_ = progress_of(questionnaire, evaluation, stored), _open_questions(episode, listed.code, questionnaire, evaluation)
+    refusal = "" if fills else "Rated by a clinician."
+    if not instrument.may_show_items:  # what may not be shown cannot be asked, so none of it is open
+        refusal, progress, open_ = "Needs a recorded permission first.", Progress(progress.done, progress.done), []
     return Entry(
-        listed.code, instrument.title, listed.filled_by, listed.minutes, _url(episode, listed.code), refusal,
-        progress_of(questionnaire, evaluation, stored), _open_questions(episode, listed.code, questionnaire, evaluation), draft, submitted,
+        listed.code, instrument.title, listed.filled_by, listed.minutes, _url(episode, listed.code), refusal, progress, open_, draft,
+        submitted,
     )  # fmt: skip
 
 
@@ -199,7 +198,7 @@ def review(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
 
 
 def _to_submit(request: HttpRequest, episode: Episode) -> list[Entry]:
-    return [entry for entry in entries(request, episode) if entry.draft or not entry.submitted]
+    return [entry for entry in entries(request, episode) if entry.draft or (not entry.submitted and entry.progress.total)]
 
 
 def _unanswered(listed: list[Entry]) -> int:

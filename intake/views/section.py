@@ -47,7 +47,7 @@ def _instrument(request: HttpRequest, episode: Episode, code: str, draft: Respon
     if instrument is None or code not in instruments():
         raise Http404
     if not instrument.may_show_items:
-        raise Refused("This questionnaire needs a recorded permission before its questions may be shown.")
+        raise Refused("This questionnaire needs a recorded permission and its wording before its questions may be shown.")
     if not may_fill(code, observes=_observes(request, episode)):
         raise Refused(f"{instruments()[code].title} is rated by a clinician.")
     return instrument

@@ -26,6 +26,7 @@ from plans.components import load_components
 from plans.handouts import load_handouts
 from plans.models import Deferral, Goal, Problem
 from tests.intake.test_actions import answered, fill, key_of, save, standing, typed
+from tests.intake.test_gated import DAY, LETTER, open_gate, wording
 from tests.intake.test_level_decisions import LOWER, computed
 from tests.intake.test_level_decisions import decide as decide_as
 from tests.people import House, everything
@@ -222,6 +223,14 @@ def record_evaluation(house: House) -> Any:
     save(nurse, house.mine, "asq", {"1": "true", "2": "false", "3": "false", "4": "false"})
     save(nurse, house.mine, "asq", {"5": "true"})
     return nurse, {"flag": standing(house.mine)["SF-01"], "evaluation": "Seen in the emergency department."}
+
+
+@case(intake.actions)
+def add_wording(house: House) -> Any:
+    """The next wording of one that has one already."""
+    by = house.staff["supervisor"]
+    open_gate(by, "cssrs")
+    return by, {"code": "cssrs", "texts": wording("cssrs", "corrected text"), "reference": LETTER, "date": DAY}
 
 
 # The level of care
