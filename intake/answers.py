@@ -392,6 +392,8 @@ def _from_fhir(item: "Item", data: Mapping[str, Any]) -> Value:
 
 def _read(item: "Item", element: str, value: Any) -> Value:
     match element, value:
+        case "valueCoding", dict():  # what most answers are
+            return _known_coding(item, value)
         case "valueBoolean", bool():
             return value
         case "valueString" | "valueUri", str():
@@ -408,8 +410,6 @@ def _read(item: "Item", element: str, value: Any) -> Value:
             return moment(value)
         case "valueTime", str():
             return datetime.time.fromisoformat(value)
-        case "valueCoding", dict():
-            return _known_coding(item, value)
     raise ValueError(f"{value!r:.60} is not an answer")
 
 
@@ -425,7 +425,7 @@ def moment(text: str) -> datetime.datetime | PartialMoment:
 def _known_coding(item: "Item", data: Mapping[str, Any]) -> Coding:
     """The coding with the weight and words of its option, so that a response from elsewhere scores as one of ours."""
     system, code, display = data.get("system"), data.get("code", ""), data.get("display", "")
-    if not all(isinstance(part, str) for part in (system or "", code, display)):
+    if not (isinstance(system or "", str) and isinstance(code, str) and isinstance(display, str)):
         raise TypeError("the parts of a coding are texts")
     for option in item.options:
         coding = option.value

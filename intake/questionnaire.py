@@ -91,7 +91,12 @@ class Item:
 
     def weight_of(self, value: Value) -> Decimal | None:
         """The weight of a chosen value, from its option."""
-        return next((option.weight for option in self.options if option.value == value), None)
+        return self._weights.get(value)
+
+    @cached_property
+    def _weights(self) -> Mapping[Value, Decimal | None]:
+        """The first of two equal options counts."""
+        return {option.value: option.weight for option in reversed(self.options)}
 
 
 @dataclass(frozen=True, eq=False)

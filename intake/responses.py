@@ -133,28 +133,29 @@ def _read(questionnaire: Questionnaire, rows: Iterable[Mapping[str, Any]], outer
                 instance = _inside(outer, counts[item.link_id])
             _read(questionnaire, _list(row, "item", where), instance, answers)
             continue
-        if (answer := _answer(item, row)) is not None:
+        given = _list(row, "answer", where)
+        if (answer := _answer(item, row, given)) is not None:
             if (item.link_id, outer) in answers:
                 raise ValueError(f"{where} stands twice in the response.")
             answers[item.link_id, outer] = answer
-        below = [child for value in _list(row, "answer", where) for child in _list(value, "item", where)]
-        _read(questionnaire, below + _list(row, "item", where), outer, answers)
+        below = [child for value in given for child in _list(value, "item", where)] + _list(row, "item", where)
+        if below:
+            _read(questionnaire, below, outer, answers)
 
 
 def _list(row: Mapping[str, Any], element: str, where: str) -> list[Mapping[str, Any]]:
-    found = row.get(element, [])
-    if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+    if element not in row:
+        return []
+    found = row[element]
+    if not isinstance(found, list) or not all([isinstance(each, dict) for each in found]):
         raise ValueError(f"{where}: {element} must be a list of objects.")
     return found
 
 
-def _answer(item: Item, row: Mapping[str, Any]) -> Answer | None:
-    where = f"item {item.link_id}"
-    given = _list(row, "answer", where)
-    values = [{key: value for key, value in answer.items() if key.startswith("value")} for answer in given]
-    if values := [value for value in values if value]:
+def _answer(item: Item, row: Mapping[str, Any], given: list[Mapping[str, Any]]) -> Answer | None:
+    if values := [answer for answer in given if any([key.startswith("value") for key in answer])]:
         return from_json(item, State.GIVEN, values)
-    for extension in _list(row, "extension", where):
+    for extension in _list(row, "extension", f"item {item.link_id}"):
         if extension.get("url") == ABSENT and extension.get("valueCode") in STATES:
             return Answer(STATES[extension["valueCode"]])
     return None

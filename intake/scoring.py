@@ -184,7 +184,7 @@ def score(definition: ScoreDefinition, questionnaire: Questionnaire, answers: An
 
     cutoff: from which the result is positive, where the definition leaves it to sex and settings.
     """
-    points = dict.fromkeys(_zeros(definition, answers), 0) | _answered(definition, questionnaire, answers)
+    points = _points_of(definition, questionnaire, answers)
     open_ = [link_id for link_id in definition.items if link_id not in points]
     rule = definition.missing.rule
     shut = bool(definition.gate) and _given(answers, definition.gate) is None
@@ -225,10 +225,13 @@ def _zeros(definition: ScoreDefinition, answers: Answers) -> Iterator[str]:
             yield from rule.items
 
 
-def _answered(definition: ScoreDefinition, questionnaire: Questionnaire, answers: Answers) -> dict[str, Number]:
-    zeros = set(_zeros(definition, answers))
-    given = {link_id: _given(answers, link_id) for link_id in definition.items if link_id not in zeros}
-    return {link_id: _points(questionnaire.by_id[link_id], value) for link_id, value in given.items() if value is not None}
+def _points_of(definition: ScoreDefinition, questionnaire: Questionnaire, answers: Answers) -> dict[str, Number]:
+    """The points of what is answered, or known to be 0, by linkId."""
+    points: dict[str, Number] = dict.fromkeys(_zeros(definition, answers), 0)
+    for link_id in definition.items:
+        if link_id not in points and (value := _given(answers, link_id)) is not None:
+            points[link_id] = _points(questionnaire.by_id[link_id], value)
+    return points
 
 
 def _points(item: Item, value: Value) -> Number:
