@@ -106,7 +106,11 @@ def _need(need: Need) -> dict[str, Any]:
 def fired_of(result: Mapping[str, Any]) -> tuple[Fired, ...]:
     """The flags and interactions of a frozen result, as they were."""
     rows = (*result["flags"], *result["interactions"])
-    return tuple(Fired(**row | {"inputs": tuple(Input(**given) for given in row["inputs"])}) for row in rows)
+    return tuple(Fired(**row | {"inputs": tuple(map(_input_of, row["inputs"]))}) for row in rows)
+
+
+def _input_of(given: Mapping[str, Any]) -> Input:
+    return Input(**{**given, "medicines": tuple(given.get("medicines", ()))})  # frozen before there were any: none
 
 
 def evaluate_episode(
@@ -158,7 +162,7 @@ def _inputs(known: Gathered, forms: Forms) -> dict[str, Sequence[Input]]:
         origin = origins.get(fact.instrument) or _origin(fact.instrument, None)
         because = known.because.get(name)
         said = f"{_said(value, fact.unit)}: {because}" if because else _said(value, fact.unit)
-        shown[name] = (Input(name, fact.label, said, origin),)
+        shown[name] = (Input(name, fact.label, said, origin, known.medicines.get(name, ())),)
     return shown
 
 

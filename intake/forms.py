@@ -1,7 +1,7 @@
 """One section of a questionnaire as a form: each question a field that knows its template and parses its own answer."""
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from intake.answers import Answer, AnswerProblem, Key, State, in_lines, parse_an
 from intake.branching import Evaluation
 from intake.flag_reasons import LONGEST_SNOOZE, SHORTEST, check_reason, choices
 from intake.level_of_care import LevelChoice, is_lower, levels, override_reasons, ratings, shortest_explanation
+from intake.models import Flag
 from intake.questionnaire import Item
 from intake.responses import rows_of
 
@@ -377,12 +378,29 @@ class EvaluationForm(Careful, forms.Form):
 
 
 class AcknowledgeForm(Careful, forms.Form):
-    """What was done about a flag."""
+    """What was done about a flag, and about others that rest on the same medicine."""
 
     action_taken = forms.CharField(
         label="What was done", min_length=3, max_length=1000, widget=forms.Textarea(attrs={"rows": 3, "autofocus": True}),
         help_text="What you did, who has taken over, and when it is looked at again.",
     )  # fmt: skip
+    together = forms.MultipleChoiceField(
+        label="Acknowledge with the same words", required=False, widget=forms.CheckboxSelectMultiple,
+        help_text="They rest on the same medicine.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, others: Sequence[Flag] = (), **kwargs: Any) -> None:
+        """`others`: the flags that may be acknowledged together with this one."""
+        super().__init__(*args, **kwargs)
+        self.others = {str(flag.public_id): flag for flag in others}
+        choices = [(key, f"{flag.get_severity_display()}: {flag.name}") for key, flag in self.others.items()]
+        self.fields["together"].choices = choices  # type: ignore[attr-defined]
+        if not others:
+            del self.fields["together"]
+
+    @property
+    def chosen(self) -> list[Flag]:
+        return [self.others[key] for key in self.cleaned_data.get("together", ())]
 
 
 class ReasonForm(Careful, forms.Form):

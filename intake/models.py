@@ -465,6 +465,11 @@ class Flag(ClinicalModel):
         return list(self.proof.get("inputs", ()))
 
     @property
+    def medicines(self) -> list[str]:
+        """The names of the medicines it rests on."""
+        return list(self.proof.get("medicines", ()))
+
+    @property
     def stands(self) -> bool:
         """As FlagQuerySet.standing has it."""
         return self.status not in (self.Status.RESOLVED, self.Status.IN_ERROR)

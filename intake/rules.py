@@ -17,12 +17,13 @@ SEVERITIES = ("INFO", "MODERATE", "HIGH", "CRITICAL")
 
 @dataclass(frozen=True)
 class Input:
-    """One fact a result rests on, as it is shown. origin: instrument, items and date, in words."""
+    """One fact a result rests on, as it is shown. origin: instrument, items and date, in words; medicines: those that gave a class."""
 
     name: str
     label: str
     value: str
     origin: str
+    medicines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,14 @@
 
 from intake.actions.answers import AlreadySubmitted, Conflict, Saved, basis_of, save_answers
 from intake.actions.assess import NothingToSubmit, assess_provisionally, submit, was_submitted
-    ,
+from intake.actions.decisions import NotForYou, NotNow, acknowledge, enter_in_error, override, record_evaluation, snooze
+from intake.actions.instruments import add_wording
 from intake.actions.known import SUICIDE_SCREENS, lock_episode, rules_off
 from intake.actions.level import NotTheCosigner, cosign_level, cosigning_refused, decide_level, level_mark
 
 __all__ = [
-<<<<<<< HEAD
-    "SUICIDE_SCREENS", "AlreadySubmitted", "Conflict", "NotForYou", "NotNow", "NotTheCosigner", "NothingToSubmit", "Saved", "acknowledge",
-    "assess_provisionally", "basis_of", "cosign_level", "cosigning_refused", "decide_level", "enter_in_error", "level_mark", "lock_episode",
-    "override", "record_evaluation", "rules_off", "save_answers", "snooze", "submit", "was_submitted",
-=======
-    "SUICIDE_SCREENS", "AlreadySubmitted", "Conflict", "NotForYou", "NotTheCosigner", "NothingToSubmit", "Saved", "acknowledge",
-    "add_wording", "assess_provisionally", "basis_of", "cosign_level", "cosigning_refused", "decide_level", "level_mark", "lock_episode",
-    "record_evaluation", "rules_off", "save_answers", "submit", "was_submitted",
->>>>>>> f0574f5 (A gated questionnaire asks and shows nothing before its permission and its wording are there; both are recorded on one page and make a new version)
+    "SUICIDE_SCREENS", "AlreadySubmitted", "Conflict", "NotForYou", "NotNow", "NotTheCosigner", "NothingToSubmit", "Saved",
+    "acknowledge", "add_wording", "assess_provisionally", "basis_of", "cosign_level", "cosigning_refused", "decide_level",
+    "enter_in_error", "level_mark", "lock_episode", "override", "record_evaluation", "rules_off", "save_answers", "snooze", "submit",
+    "was_submitted",
 ]  # fmt: skip

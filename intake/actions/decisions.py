@@ -36,19 +36,25 @@ def _sum_up(episode: Episode) -> None:
 
 
 @transaction.atomic
-def acknowledge(*, by: User, flag: Flag, action_taken: str) -> Flag:
+def acknowledge(*, by: User, flag: Flag, action_taken: str, together: Iterable[Flag] = ()) -> Flag:
     """A named person has seen the flag and says what was done. A second acknowledgement changes nothing.
 
-    The same finding under its other name (SF-10 and IX-12) is acknowledged with it, unless that one is graver.
-    Raises NotForYou when a critical flag is acknowledged by somebody who is no clinician of the program.
+    `together`: other flags of the episode that are acknowledged with the same words. The same finding under its other name (SF-10 and
+    IX-12) is acknowledged with it, unless that one is graver.
+    Raises NotForYou when one of them is critical and it is acknowledged by somebody who is no clinician of the program, ValueError for a
+    flag of another episode.
     """
     episode, flag = _locked(flag)
-    if flag.severity == Flag.Severity.CRITICAL and not is_clinician(by, flag.program_id):
+    others = list(Flag.objects.select_for_update(of=("self",)).filter(pk__in=[other.pk for other in together]).order_by("pk"))
+    if any(other.episode_id != episode.pk for other in others):
+        raise ValueError("Flags of two episodes are not acknowledged together.")
+    if any(one.severity == Flag.Severity.CRITICAL for one in (flag, *others)) and not is_clinician(by, flag.program_id):
         raise NotForYou
-    if flag.status not in Flag.ASKING:
-        return flag
-    _acknowledge(by, [flag, *Flag.objects.acknowledged_with(flag)], action_taken)
-    _sum_up(episode)
+    asking = {one.pk: one for one in (flag, *others) if one.unanswered}
+    asking |= {twin.pk: twin for one in list(asking.values()) for twin in Flag.objects.acknowledged_with(one) if twin.pk not in asking}
+    if asking:
+        _acknowledge(by, asking.values(), action_taken)
+        _sum_up(episode)
     return flag
 
 

@@ -118,10 +118,11 @@ def _no_longer(by: User, flag: Flag) -> list[FlagEvent]:
 
 
 def _proof(rule: Fired, content_hash: str) -> dict:
-    """What a proof card shows: inputs with their origin, the rule's version, source and grade, and what would clear it."""
+    """What a proof card shows: inputs with their origin, the rule's version, source and grade, what would clear it; and its medicines."""
+    medicines = list(dict.fromkeys(name for row in rule.inputs for name in row.medicines))
     return {
-        "inputs": _inputs(rule), "version": content_hash[:12], "text": rule.message, "source": rule.source, "grade": rule.grade,
-        "clears": rule.clears, "checker": rule.checker,
+        "inputs": _inputs(rule), "medicines": medicines, "version": content_hash[:12], "text": rule.message, "source": rule.source,
+        "grade": rule.grade, "clears": rule.clears, "checker": rule.checker,
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from intake.facts import kratom
 from intake.facts.medical import Person, history_facts, liver_and_heart_facts, observed_facts, pregnancy_facts
-from intake.facts.medicines import because_of, medicine_facts, mixed_in, seizure_opioids, substance_facts, tagged_medicines
+from intake.facts.medicines import because_of, by_class, medicine_facts, mixed_in, seizure_opioids, substance_facts, tagged_medicines
 from intake.facts.names import FACTS, INSTRUMENTS, SCORED
 from intake.facts.reading import Filled, both
 from intake.facts.social import NEEDS, social_facts, strength_facts
@@ -25,13 +25,14 @@ __all__ = ["Forms", "Gathered", "Person", "gather"]
 class Gathered:
     """facts: every fact by name. bounds: for partly known facts the highest value still possible. scores: by code.
 
-    because: for a class of medicines the medicines that gave it.
+    because: for a class of medicines the medicines that gave it, in words; medicines: their names.
     """
 
     facts: dict[str, object]
     bounds: dict[str, object]
     scores: dict[str, Score]
     because: dict[str, str]
+    medicines: dict[str, tuple[str, ...]]
 
 
 Forms = Mapping[str, Filled]
@@ -73,7 +74,7 @@ def gather(
     facts |= social_facts(forms.get("social")) | strength_facts(forms.get("strengths"))
     facts |= told
     facts |= {f"incomplete_{code}": code in packet and not _complete(code, facts, scores) for code in SCORED}
-    return Gathered(facts, _bounds(facts, scores, forms), scores, because_of([*tagged, *taken]))
+    return Gathered(facts, _bounds(facts, scores, forms), scores, because_of([*tagged, *taken]), by_class([*tagged, *taken]))
 
 
 def _scores(person: Person, forms: Forms, parameters: Parameters) -> Iterator[tuple[str, Score]]:

@@ -48,6 +48,15 @@ def because_of(tagged: list[Tagged]) -> dict[str, str]:
     return {fact: ", ".join(names) for fact, names in because.items()}
 
 
+def by_class(tagged: list[Tagged]) -> dict[str, tuple[str, ...]]:
+    """The names of the medicines that gave a class, by its fact."""
+    found: dict[str, list[str]] = {}
+    for medicine in tagged:
+        for tag in medicine.listed | (medicine.ticked or frozenset()):
+            found.setdefault(f"medclass_{tag}", []).append(medicine.name)
+    return {fact: tuple(names) for fact, names in found.items()}
+
+
 def medicine_facts(filled: Filled | None, tagged: list[Tagged]) -> dict[str, object]:
     """Classes and named medicines. With no list at all everything about medicines is unknown.
 

@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +16,7 @@ from clinic.permissions import Refused, holders_of, is_clinician, requires, role
 from clinic.views.reach import about, in_full, open_episode, within
 from intake import actions
 from intake.forms import AcknowledgeForm, EvaluationForm
+from intake.interactions import by_medicine
 from intake.models import Flag
 
 CRITICAL = Flag.Severity.CRITICAL
@@ -25,8 +26,8 @@ QUIET = {Flag.Status.ACKNOWLEDGED: "acknowledged", Flag.Status.OVERRIDDEN: "over
 def safety(user: User, episode: Episode, *, brief: bool = False) -> dict[str, Any]:
     """What the safety banner of a page takes; every list is worst first.
 
-    flags: the open ones that fire. Of these `critical` are shown whole, `lines` in one line each that opens in place; `brief`,
-    above a form: in one line for all. kept: critical ones that somebody acted on while they still fire.
+    flags: the open ones that fire, `critical` those of them that are. urgent, calm: the same in groups, with a critical flag and without
+    one; `brief`, above a form: what is not critical in one line for all. kept: critical ones that somebody acted on while they still fire.
     folded: (words, flags), one line for all. standing: all of them; flags_said: how many, in words. crisis: the program's crisis
     text while a critical one stands.
     """
@@ -42,15 +43,61 @@ def safety(user: User, episode: Episode, *, brief: bool = False) -> dict[str, An
         **{words: [flag for flag in quiet if flag.status == status] for status, words in QUIET.items()},
         "no longer firing": [flag for flag in standing if not flag.still_fires],
     }
+    groups = grouped([*critical, *([] if brief else others)])
     return {
         "flags": opened,
+        "urgent": [group for group in groups if group.critical],
+        "calm": [group for group in groups if not group.critical],
         "critical": critical,
-        "lines": [] if brief else others,
         "kept": kept,
         "folded": [(words, flags) for words, flags in folded.items() if flags],
         "holding": next((flag for flag in standing if flag.holds), None),
         "standing": standing,
     } | _counted(standing) | around(user, episode, standing)
+
+
+class Group(NamedTuple):
+    """Flags that stand under one heading because they rest on the same medicine; without a medicine, a flag by itself."""
+
+    flags: list[Flag]
+    medicine: str = ""
+
+    @property
+    def critical(self) -> bool:
+        return any(flag.severity == CRITICAL for flag in self.flags)
+
+    @property
+    def rules(self) -> str:
+        return ", ".join(flag.rule_id for flag in self.flags)
+
+    @property
+    def asking(self) -> int:
+        """How many of them are to be acknowledged."""
+        return sum(flag.unanswered and flag.severity > Flag.Severity.INFO for flag in self.flags)
+
+
+def grouped(flags: list[Flag]) -> list[Group]:
+    """The flags in their order; interactions that rest on the same medicine together, in the place of the gravest."""
+    named = by_medicine({flag.rule_id: flag.medicines for flag in flags})
+    of_rule = {rule_id: medicine for medicine, rules in named.items() for rule_id in rules}
+    groups: dict[str, Group] = {}
+    for flag in flags:
+        medicine = of_rule.get(flag.rule_id, "")
+        groups.setdefault(medicine or flag.rule_id, Group([], medicine)).flags.append(flag)
+    return list(groups.values())
+
+
+def together_with(user: User, episode: Episode, flag: Flag) -> list[Flag]:
+    """The other interactions to be acknowledged that rest on a medicine of this one, as far as this person reads what they rest on."""
+    standing = as_allowed(user, episode, Flag.objects.filter(episode=episode).standing().select_related("acknowledged_by"))
+    mine = next((set(one.medicines) for one in standing if one.pk == flag.pk and one.rule_id.startswith("IX")), set())
+    clinician = is_clinician(user, episode.program_id)
+    return [
+        one
+        for one in standing
+        if one.pk != flag.pk and one.rule_id.startswith("IX") and one.unanswered and mine & set(one.medicines)
+        and one.severity > Flag.Severity.INFO and (clinician or one.severity < CRITICAL)
+    ]  # fmt: skip
 
 
 def _counted(standing: list[Flag]) -> dict[str, Any]:
@@ -123,22 +170,25 @@ def as_allowed(user: User, episode: Episode, flags: Iterable[Flag]) -> list[Flag
 
 @requires("flag.acknowledge")
 def acknowledge(request: HttpRequest, episode_id: uuid.UUID, flag_id: uuid.UUID) -> HttpResponse:
+    """`together` in the address: the others of the same medicine are ticked already."""
+    user: User = request.user  # type: ignore[assignment]
     episode = open_episode(request, episode_id)
     flag = get_object_or_404(Flag, episode=episode, public_id=flag_id)
-    context = about(request.user, episode)  # type: ignore[arg-type]
+    context = about(user, episode)
     back = _came_from(request) or context.get("chart_url", "/")
-    form = AcknowledgeForm(request.POST or None)
+    others = together_with(user, episode, flag)
+    ticked = [str(one.public_id) for one in others] if entry(request.GET, "together") else []
+    form = AcknowledgeForm(request.POST or None, others=others, initial={"together": ticked})
     if request.method == "POST" and form.is_valid():
         try:
-            actions.acknowledge(by=request.user, flag=flag, action_taken=form.cleaned_data["action_taken"])  # type: ignore[arg-type]
+            actions.acknowledge(by=user, flag=flag, action_taken=form.cleaned_data["action_taken"], together=form.chosen)
         except actions.NotForYou:
             raise Refused("A critical flag is acknowledged by a clinician.") from None
-        messages.success(request, f"{flag.name}: acknowledged.")
+        messages.success(request, f"{', '.join(one.name for one in (flag, *form.chosen))}: acknowledged.")
         return redirect(back)
-    others = Flag.objects.acknowledged_with(flag)
-    (shown,) = as_allowed(request.user, episode, [flag])  # type: ignore[arg-type]
-    context |= around(request.user, episode, [shown])  # type: ignore[arg-type]
-    context |= {"flag": shown, "form": form, "others": others, "back_url": back}
+    twins = Flag.objects.acknowledged_with(flag)
+    (shown,) = as_allowed(user, episode, [flag])
+    context |= around(user, episode, [shown]) | {"flag": shown, "form": form, "others": twins, "back_url": back}
     return render(request, "intake/acknowledge.html", context, status=422 if form.errors else 200)
 
 

@@ -16,10 +16,12 @@ from django.utils import timezone
 from clinic.models import AccessEvent, Episode, Program, User
 from clinic.transaction import acting
 from intake import actions
-from intake.content_files import ContentError
+from intake.answers import parse_answer
+from intake.content_files import ContentError, questionnaire
 from intake.flag_reasons import reasons
 from intake.flags import what_changed
-from intake.models import Flag, FlagEvent
+from intake.interactions import by_medicine
+from intake.models import Flag, FlagEvent, Instrument
 from tests.clinic.test_pages import client_of, page_of, words
 from tests.intake.test_actions import DAYS, acknowledge, fill, save, standing, submit
 from tests.intake.test_pages import section
@@ -490,3 +492,77 @@ def test_the_list_costs_the_same_for_one_flag_and_for_many(house: House) -> None
             page = client.get(reverse("escalated")).content.decode()
         counts.append(len(queries))
     assert page.count("42 min</strong>") == 4 and counts[0] == counts[1]
+
+
+# Interactions that rest on the same medicine
+
+
+def tick(house: House, medicines: dict[str, tuple[str, ...]]) -> None:
+    """A kratom user with these medicines (name: classes), submitted."""
+    nurse, episode = house.staff["nurse"], house.mine
+    fill(nurse, episode, "V5", "kuh")
+    form = questionnaire("medicines")
+    given = {("any_medicines", ""): parse_answer(form.by_id["any_medicines"], ["true"], False)}
+    for row, (name, classes) in enumerate(medicines.items(), 1):
+        given["medicines.name", str(row)] = parse_answer(form.by_id["medicines.name"], [name], False)
+        given["medicines.classes", str(row)] = parse_answer(form.by_id["medicines.classes"], list(classes), False)
+    with acting(nurse, "intake.edit"):
+        actions.save_answers(
+            by=nurse, episode=episode, instrument=Instrument.objects.get(code="medicines", active=True), answers=given, versions={},
+            basis=actions.basis_of(episode, "medicines", None),
+        )  # fmt: skip
+    submit(nurse, episode)
+
+
+def test_rules_stand_under_the_medicine_that_most_of_them_share() -> None:
+    assert by_medicine({"IX-08": ["a", "b"], "IX-09": ["b"], "IX-10": ["b"], "IX-13": ["a"]}) == {"b": ["IX-08", "IX-09", "IX-10"]}
+    two = {"IX-08": ["a"], "IX-09": ["a"], "IX-10": ["b"], "IX-13": ["b"]}
+    assert by_medicine(two) == {"a": ["IX-08", "IX-09"], "b": ["IX-10", "IX-13"]}
+    assert by_medicine({"IX-08": ["a"], "IX-09": ["b"], "SF-06": ["a"], "IX-01": []}) == {}
+
+
+def test_a_flag_names_the_medicines_it_rests_on_and_a_person_reads_them_under_one_heading(house: House) -> None:
+    tick(house, {"Venlafaxine": ("serotonergic", "cyp2d6_substrate"), "Pregabalin": ("gabapentinoid",)})
+    assert standing(house.mine)["IX-09"].medicines == ["Venlafaxine"] and standing(house.mine)["IX-05"].medicines == ["Pregabalin"]
+    page = seen(house, "nurse", page_of("chart", house.mine))
+    assert "Venlafaxine: IX-08, IX-09" in page and "Pregabalin:" not in page
+    assert "Venlafaxine" not in seen(house, "case_manager", page_of("chart", house.mine)), "who does not read the answers"
+
+
+def test_they_are_acknowledged_together_with_the_same_words(house: House) -> None:
+    tick(house, {"Venlafaxine": ("serotonergic", "cyp2d6_substrate"), "Pregabalin": ("gabapentinoid",)})
+    client, flags = client_of(house.staff["nurse"]), standing(house.mine)
+    chart = client.get(page_of("chart", house.mine)).content.decode()
+    assert f"{at('acknowledge', flags['IX-08'])}?together=1" in chart
+    alone = client.get(at("acknowledge", flags["IX-08"])).content.decode()
+    html = client.get(at("acknowledge", flags["IX-08"]) + "?together=1").content.decode()
+    assert flags["IX-09"].name in html and flags["IX-05"].name not in html
+    assert html.count("checked") == 1 and "checked" not in alone
+    sent = {"action_taken": "Pharmacist asked", "together": [str(flags["IX-09"].public_id)]}
+    assert client.post(at("acknowledge", flags["IX-08"]), sent).status_code == 302
+    done = {rule for rule, flag in standing(house.mine).items() if flag.status == "acknowledged"}
+    assert done == {"IX-08", "IX-09"} and now(flags["IX-09"]).action_taken == "Pharmacist asked"
+    assert [event for flag in (flags["IX-08"], flags["IX-09"]) for event in history(flag)] == [("acknowledged", "Pharmacist asked")] * 2
+
+
+def test_what_was_not_offered_is_not_acknowledged_with_it(house: House) -> None:
+    tick(house, {"Venlafaxine": ("serotonergic", "cyp2d6_substrate"), "Pregabalin": ("gabapentinoid",)})
+    flags = standing(house.mine)
+    sent = {"action_taken": "Pharmacist asked", "together": [str(flags["IX-05"].public_id)]}
+    assert client_of(house.staff["nurse"]).post(at("acknowledge", flags["IX-08"]), sent).status_code == 422
+    assert {now(flag).status for flag in flags.values()} == {"open"}
+
+
+def test_a_critical_one_among_them_needs_a_clinician_and_all_are_of_one_episode(house: House) -> None:
+    tick(house, {"Venlafaxine": ("serotonergic", "cyp2d6_substrate")})
+    flags, case_manager = standing(house.mine), house.staff["case_manager"]
+    with acting(house.staff["nurse"], "setup"):
+        Flag.objects.filter(pk=flags["IX-09"].pk).update(severity=Flag.Severity.CRITICAL)
+    with pytest.raises(actions.NotForYou), acting(case_manager, "flag.acknowledge"):
+        actions.acknowledge(by=case_manager, flag=flags["IX-08"], action_taken="Seen", together=[flags["IX-09"]])
+    save(house.staff["intake"], house.other, "phq9", {"9": DAYS[1]})
+    elsewhere = Flag.objects.get(episode=house.other)
+    supervisor = house.staff["supervisor"]
+    with pytest.raises(ValueError, match="two episodes"), acting(supervisor, "flag.acknowledge"):
+        actions.acknowledge(by=supervisor, flag=flags["IX-08"], action_taken="Seen", together=[elsewhere])
+    assert {now(flag).status for flag in (*flags.values(), elsewhere)} == {"open"}
