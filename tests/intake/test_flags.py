@@ -425,6 +425,8 @@ def test_a_critical_flag_says_by_when_it_is_to_be_acknowledged_and_then_whom_it_
     waits(flag, 42)
     for role in ("nurse", "peer"):
         assert "Not acknowledged for 42 min. Supervisor: Supervisor Tester, X." in seen(house, role, chart), role
+    for name in ("flag", "override", "snooze", "enter_in_error", "acknowledge"):
+        assert "Supervisor: Supervisor Tester, X." in seen(house, "nurse", at(name, flag)), name
     assert "(not acknowledged for 42 min)" in seen(house, "nurse", section(house.mine, "gad7"))
     acknowledge(house.staff["nurse"], house.mine, "SF-04")
     assert "Not acknowledged" not in seen(house, "nurse", chart)
