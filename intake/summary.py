@@ -6,6 +6,8 @@ No grams of leaf are ever computed from an extract or from 7-OH: no equivalence 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
+from intake.results import plain
+
 UNKNOWN = "not known yet"
 TOXICOLOGY = "A routine urine test does not find kratom. Ask the laboratory for mitragynine and 7-OH by name."
 
@@ -53,5 +55,4 @@ def _oh7(facts: Mapping[str, object]) -> str:
 
 def _plain(number: object) -> str:
     """Without a decimal that says nothing: 32.0 is 32."""
-    value = Decimal(str(number))
-    return f"{value.quantize(Decimal(1)) if value == value.to_integral() else value.normalize()}"
+    return plain(Decimal(str(number)))
