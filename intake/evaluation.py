@@ -22,7 +22,8 @@ from intake.scoring import Score
 
 __all__ = ["Evaluated", "Filled", "Person", "Settings", "draft_flags", "evaluate_episode", "fired_of"]
 
-CHECKED = ("facts.yaml", "flags.yaml", "interactions.yaml", "level_of_care.yaml", "instruments.yaml", "formulary.yaml")
+CHECKED = ("facts.yaml", "flags.yaml", "interactions.yaml", "level_of_care.yaml", "instruments.yaml", "formulary.yaml", "results.yaml")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -114,14 +115,15 @@ def _input_of(given: Mapping[str, Any]) -> Input:
 
 
 def evaluate_episode(
-    person: Person, forms: Forms, settings: Settings, at: datetime.datetime, told: Mapping[str, object] = MappingProxyType({})
-) -> Evaluated:
+    person: Person, forms: Forms, settings: Settings, at: datetime.datetime,
+    told: Mapping[str, object] = NOTHING, told_by: Mapping[str, str] = NOTHING,
+) -> Evaluated:  # fmt: skip
     """Everything, from the filled questionnaires by code; `at` is now, in the clinic's time zone.
 
-    told: facts that are known by another way than the questionnaires.
+    told: facts that are known by another way than the questionnaires; told_by: by which, in words.
     """
     known = gather(person, forms, {*settings.packet, *forms}, settings.parameters, at, settings.formulary, told)
-    facts, inputs = dict(known.facts), _inputs(known, forms)
+    facts, inputs = dict(known.facts), _inputs(known, forms, told_by)
     crossing = interaction_rules.evaluate(facts, inputs, off=settings.off)
     facts |= dict(crossing.truths) | {"any_ix": interaction_rules.any_interaction(crossing.truths)}
     inputs |= _inputs_of(crossing.fired)
@@ -140,16 +142,17 @@ def evaluate_episode(
 
 
 def draft_flags(
-    person: Person, forms: Forms, settings: Settings, at: datetime.datetime
-) -> tuple[tuple[Fired, ...], frozenset[str], str]:
-    """The flags that cannot wait for the submit, the rules that were looked at, and the content's hash."""
-    known = gather(person, forms, {*settings.packet, *forms}, settings.parameters, at, settings.formulary)
-    raised = safety_flags.evaluate(known.facts, _inputs(known, forms), off=settings.off, draft=True)
+    person: Person, forms: Forms, settings: Settings, at: datetime.datetime,
+    told: Mapping[str, object] = NOTHING, told_by: Mapping[str, str] = NOTHING,
+) -> tuple[tuple[Fired, ...], frozenset[str], str]:  # fmt: skip
+    """The flags that cannot wait for the submit, the rules that were looked at, and the content's hash. told: as evaluate_episode."""
+    known = gather(person, forms, {*settings.packet, *forms}, settings.parameters, at, settings.formulary, told)
+    raised = safety_flags.evaluate(known.facts, _inputs(known, forms, told_by), off=settings.off, draft=True)
     looked_at = frozenset(rule.id for rule in safety_flags.flags().values() if rule.draft)
     return raised.fired, looked_at, content_hash()
 
 
-def _inputs(known: Gathered, forms: Forms) -> dict[str, Sequence[Input]]:
+def _inputs(known: Gathered, forms: Forms, told_by: Mapping[str, str]) -> dict[str, Sequence[Input]]:
     """How each known fact is shown: its label, its value with the unit, and where and when it was said."""
     shown: dict[str, Sequence[Input]] = {}
     origins = {code: _origin(code, filled) for code, filled in forms.items()}
@@ -159,7 +162,7 @@ def _inputs(known: Gathered, forms: Forms) -> dict[str, Sequence[Input]]:
         value = known.facts.get(name)
         if value is None or fact.instrument == "rule":
             continue
-        origin = origins.get(fact.instrument) or _origin(fact.instrument, None)
+        origin = told_by.get(name) or origins.get(fact.instrument) or _origin(fact.instrument, None)
         because = known.because.get(name)
         said = f"{_said(value, fact.unit)}: {because}" if because else _said(value, fact.unit)
         shown[name] = (Input(name, fact.label, said, origin, known.medicines.get(name, ())),)
@@ -167,10 +170,7 @@ def _inputs(known: Gathered, forms: Forms) -> dict[str, Sequence[Input]]:
 
 
 def _origin(code: str, filled: Filled | None) -> str:
-    if filled is None:
-        return "registration" if code == "person" else "not asked"
-    said = f"{filled.questionnaire.title}, {filled.at.day} {filled.at:%b %Y}"
-    return f"{said}, {filled.by}" if filled.by else said
+    return filled.origin if filled else "registration" if code == "person" else "not asked"
 
 
 def _said(value: object, unit: str) -> str:

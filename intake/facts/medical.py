@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from intake.facts.reading import Filled, either
 
@@ -38,11 +39,17 @@ def observed_facts(filled: Filled | None) -> dict[str, object]:
     if filled is None:
         return {}
     facts: dict[str, object] = {name: filled.yes(name) for name in OBSERVED}
-    facts["bp_systolic"] = filled.number("bp_systolic")
-    facts["emergency_vitals"] = either(
-        _below(filled, "respiratory_rate", 10), _below(filled, "spo2", 90), _below(filled, "bp_systolic", 80), filled.yes("not_rousable")
-    )
-    return facts
+    return facts | vitals_facts({name: filled.number(name) for name in VITALS}, filled.yes("not_rousable"))
+
+
+# Vital signs below these are an emergency.
+VITALS = {"respiratory_rate": 10, "spo2": 90, "bp_systolic": 80}
+
+
+def vitals_facts(readings: Mapping[str, int | Decimal | None], not_rousable: bool | None) -> dict[str, object]:
+    """From the reading of each of VITALS, None where there is none, and whether the person cannot be roused."""
+    low = [None if (value := readings[name]) is None else value < limit for name, limit in VITALS.items()]
+    return {"bp_systolic": readings["bp_systolic"], "emergency_vitals": either(*low, not_rousable)}
 
 
 def _within_week(filled: Filled, at: datetime.datetime) -> bool | None:
@@ -51,11 +58,6 @@ def _within_week(filled: Filled, at: datetime.datetime) -> bool | None:
     if said is None and isinstance(last, datetime.date):
         return (at.date() - last).days <= 7
     return said
-
-
-def _below(filled: Filled, link_id: str, limit: int) -> bool | None:
-    value = filled.number(link_id)
-    return None if value is None else value < limit
 
 
 def pregnancy_facts(person: Person, filled: Filled | None) -> dict[str, object]:
@@ -72,6 +74,9 @@ def pregnancy_facts(person: Person, filled: Filled | None) -> dict[str, object]:
 def liver_and_heart_facts(filled: Filled | None, facts: Mapping[str, object]) -> dict[str, object]:
     if filled is None:
         return {}
-    qtc = filled.number("qtc_ms")
-    limit = 470 if facts["sex"] == "F" else 450
-    return {"alt_x_uln": filled.number("alt_x_uln"), "qtc_ms": qtc, "qtc_prolonged": None if qtc is None else qtc > limit}
+    return {"alt_x_uln": filled.number("alt_x_uln")} | qtc_facts(filled.number("qtc_ms"), facts["sex"])
+
+
+def qtc_facts(qtc: int | Decimal | None, sex: object) -> dict[str, object]:
+    """A QTc in ms, and whether it is above the limit: 470 for women, 450 for everyone else."""
+    return {"qtc_ms": qtc, "qtc_prolonged": None if qtc is None else qtc > (470 if sex == "F" else 450)}

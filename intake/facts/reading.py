@@ -1,8 +1,8 @@
 """Reading one filled questionnaire: a value, or None for whatever is not known."""
 
 import datetime
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from functools import cached_property
 
@@ -18,7 +18,7 @@ class Filled:
     """A questionnaire with its answers and the time they were last given; `by` is whoever did, as shown.
 
     by_clinicians: clinicians of the program recorded every answer. earlier: the same questionnaire as it was submitted before,
-    newest first, where that still matters (a suicide screen).
+    newest first, where that still matters (a suicide screen). times: when each single answer was given, as far as that is known.
     """
 
     questionnaire: Questionnaire
@@ -27,11 +27,18 @@ class Filled:
     by: str = ""
     by_clinicians: bool = False
     earlier: tuple["Filled", ...] = ()
+    times: Mapping[Key, datetime.datetime] = field(default_factory=dict)
 
     @cached_property
     def enabled(self) -> frozenset[Key]:
         """The items whose branch applies; the others count for nothing."""
         return applying(self.questionnaire, self.answers)
+
+    @property
+    def origin(self) -> str:
+        """Where its answers come from, in words."""
+        said = f"{self.questionnaire.title}, {self.at.day} {self.at:%b %Y}"
+        return f"{said}, {self.by}" if self.by else said
 
     def answer(self, link_id: str, instance: str = "") -> Answer:
         """The answer of an item whose branch applies, else a missing one."""
@@ -47,6 +54,10 @@ class Filled:
         """The single value recorded, even where its question should have been skipped; None when there is none."""
         found = self.answers.get((link_id, ""), UNANSWERED)
         return found.values[0] if found.values else None
+
+    def given_at(self, link_id: str) -> datetime.datetime:
+        """When this answer was given; where only the whole is dated, when that was."""
+        return self.times.get((link_id, ""), self.at)
 
     def yes(self, link_id: str, instance: str = "") -> bool | None:
         value = self.value(link_id, instance)
