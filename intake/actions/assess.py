@@ -2,7 +2,8 @@
 
 import datetime
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from django.core.exceptions import BadRequest
@@ -14,8 +15,19 @@ from clinic.actions import summary_of
 from clinic.models import Episode, User
 from clinic.transaction import joins_transaction
 from clinic.writes import Write, inserts, updates, write
-from intake.actions.flags import acuity, reconcile
-from intake.actions.known import Known, document, effective_settings, filled_drafts, known, lock_episode, person, read_answers
+from intake.actions.flags import SEVERITY, acuity, flags_of_drafts, reconcile
+from intake.actions.known import (
+    Known,
+    Reading,
+    document,
+    effective_settings,
+    filled_drafts,
+    known,
+    lock_episode,
+    person,
+    read_answers,
+    told,
+)  # fmt: skip
 from intake.evaluation import Evaluated, evaluate_episode
 from intake.models import Assessment, Response, Score
 
@@ -79,13 +91,37 @@ def assess_provisionally(*, by: User, episode: Episode, key: uuid.UUID) -> Asses
     return _assess(by, episode, found, key, timezone.now(), Assessment.Kind.PROVISIONAL)
 
 
+def assess_again(by: User, episode: Episode, latest: Assessment, key: uuid.UUID) -> Assessment:
+    """A new assessment, inside an action that wrote a result: from what was submitted, or from drafts as well where `latest` was.
+
+    What only an unfinished questionnaire has raised is kept as it stands: this does not look at it.
+    """
+    reading = read_answers(episode)
+    drafts = filled_drafts(reading)
+    if latest.kind == Assessment.Kind.PROVISIONAL:
+        return _assess(by, episode, known(reading, drafts), key, timezone.now(), Assessment.Kind.PROVISIONAL)
+    raised = _raised_by_drafts(reading) if drafts else {}
+    return _assess(by, episode, known(reading), key, timezone.now(), Assessment.Kind.RESULT, raised=raised)
+
+
+def _raised_by_drafts(reading: Reading) -> dict[str, int]:
+    """The rules that the drafts raise, with their severity."""
+    fired, _, _ = flags_of_drafts(reading)
+    return {rule.rule_id: SEVERITY[rule.severity] for rule in fired}
+
+
 def _assess(
     by: User, episode: Episode, found: Known, key: uuid.UUID, at: datetime.datetime, kind: Assessment.Kind, frozen: Sequence[Write] = (),
-    **summary: Any,
+    raised: Mapping[str, int] = MappingProxyType({}), **summary: Any,
 ) -> Assessment:  # fmt: skip
-    """The assessment with its scores and flags, the answers it froze, and the episode's summary with what else there is to say in it."""
+    """The assessment with its scores and flags, the answers it froze, and the episode's summary with what else there is to say in it.
+
+    raised: rules that drafts raise, which the assessment did not look at, with their severity; unless it finds worse, they stand.
+    """
     settings = effective_settings(episode.program)
-    evaluated = evaluate_episode(person(episode), {code: filled for code, (_, filled) in found.items()}, settings, at)
+    forms = {code: filled for code, (_, filled) in found.items()}
+    results = told(episode, forms, at)
+    evaluated = evaluate_episode(person(episode), forms, settings, at, results.facts, results.origins)
     documents = {code: response.document or document(response, filled) for code, (response, filled) in found.items()}
     try:
         assessment = Assessment.objects.create(
@@ -96,8 +132,9 @@ def _assess(
         )  # fmt: skip
     except IntegrityError as taken:  # the key was used for a patient out of reach, whom `_earlier` could not see
         raise BadRequest(ANOTHER_FORM) from taken
-    fired = [*evaluated.flags, *evaluated.interactions]
-    standing, flags = reconcile(by, episode, fired, evaluated.content_hash, assessment)
+    fired = [rule for rule in (*evaluated.flags, *evaluated.interactions) if SEVERITY[rule.severity] >= raised.get(rule.rule_id, 0)]
+    kept = raised.keys() - {rule.rule_id for rule in fired}
+    standing, flags = reconcile(by, episode, fired, evaluated.content_hash, assessment, kept=frozenset(kept))
     scores = {
         score.code: {
             "label": score.name,

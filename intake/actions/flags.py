@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from clinic.models import Episode, User
 from clinic.writes import Write, inserts, updates
-from intake.actions.known import Reading, effective_settings, filled_drafts, known, person
+from intake.actions.known import Reading, effective_settings, filled_drafts, known, person, told
 from intake.evaluation import draft_flags
 from intake.flags import what_changed
 from intake.models import Assessment, Flag, FlagEvent
@@ -23,11 +23,17 @@ SEVERITY = {"INFO": 1, "MODERATE": 2, "HIGH": 3, "CRITICAL": 4}
 
 def draft_flag_writes(by: User, reading: Reading) -> tuple[list[Write], tuple[int, str, int]]:
     """The few flags that cannot wait for the submit, from whatever is answered so far: what to write, and the acuity that follows."""
-    episode = reading.episode
-    forms = {code: filled for code, (_, filled) in known(reading, filled_drafts(reading)).items()}
-    fired, looked_at, content_hash = draft_flags(person(episode), forms, effective_settings(episode.program), timezone.now())
-    standing, writes = reconcile(by, episode, fired, content_hash, None, looked_at)
+    fired, looked_at, content_hash = flags_of_drafts(reading)
+    standing, writes = reconcile(by, reading.episode, fired, content_hash, None, looked_at)
     return writes, acuity(standing)
+
+
+def flags_of_drafts(reading: Reading) -> tuple[tuple[Fired, ...], frozenset[str], str]:
+    """As draft_flags, of everything answered and measured so far."""
+    episode, now = reading.episode, timezone.now()
+    forms = {code: filled for code, (_, filled) in known(reading, filled_drafts(reading)).items()}
+    results = told(episode, forms, now)
+    return draft_flags(person(episode), forms, effective_settings(episode.program), now, results.facts, results.origins)
 
 
 def reconcile(
@@ -37,6 +43,7 @@ def reconcile(
     content_hash: str,
     assessment: Assessment | None,
     looked_at: frozenset[str] | None = None,
+    kept: frozenset[str] = frozenset(),
 ) -> tuple[list[Flag], list[Write]]:
     """The standing flags brought up to date with what fires now, and the writes of it. Nothing that stands disappears by itself.
 
@@ -44,11 +51,12 @@ def reconcile(
     keeps standing, marked so, until somebody acts; one that somebody has acted on is then resolved. One that rests on other inputs than
     those somebody acted on, or is worse, is opened again and says why.
     An unfinished intake takes back only what an unfinished one raised: what an assessment found waits for the next assessment.
+    `kept`: rules whose flags stay as they are.
     """
     rows = {flag.rule_id: flag for flag in Flag.objects.filter(episode=episode).compared()}
     happened = [_reopen(by, rows[rule.rule_id], because, _inputs(rule)) for rule, because in _opened_again(fired, rows)]
     changed = [flag for rule in fired if (flag := _raised(by, episode, rule, content_hash, assessment, rows.get(rule.rule_id)))]
-    for rule_id in rows.keys() - {rule.rule_id for rule in fired}:
+    for rule_id in rows.keys() - {rule.rule_id for rule in fired} - kept:
         flag = rows[rule_id]
         if flag.still_fires and (looked_at is None or (rule_id in looked_at and flag.assessment_id is None)):
             happened += _no_longer(by, flag)

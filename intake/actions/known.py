@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from django.utils import timezone
 
@@ -12,13 +13,17 @@ from intake import answers as typed
 from intake.answers import Key, State
 from intake.branching import evaluate
 from intake.evaluation import Filled, Person, Settings
+from intake.facts.results import Measured, Told, told_by
 from intake.facts.suicide import INSTRUMENTS
-from intake.models import Answer, Medicine, Response, RuleSetting
+from intake.models import Answer, Medicine, Response, Result, RuleSetting
 from intake.packet import packet
 from intake.parameters import Parameters
 from intake.responses import from_response
+from intake.results import plain
 
 SUICIDE_SCREENS = frozenset(INSTRUMENTS)
+# Beside a result it matters when each of their answers was given.
+TIMED = frozenset({"medhx", "observed"})
 Known = Mapping[str, tuple[Response, Filled]]
 Drafts = Iterable[tuple[Response, Filled]]
 
@@ -50,8 +55,8 @@ def person(episode: Episode) -> Person:
 
 @dataclass
 class Reading:
-    """The answers of an episode as they stand under its lock. drafts, submitted: by code; rows: by response, of the drafts and the
-    suicide screens. screened: the suicide screens that were submitted before.
+    """The answers of an episode as they stand under its lock. drafts, submitted: by code; rows: by response, of the drafts, the
+    suicide screens and TIMED. screened: the suicide screens that were submitted before.
     """
 
     episode: Episode
@@ -67,8 +72,8 @@ def read_answers(episode: Episode) -> Reading:
     submitted: dict[str, Response] = {}
     for response in Response.objects.standing_of(episode):
         (drafts if response.status == Response.Status.IN_PROGRESS else submitted)[response.code] = response
-    screens = [submitted[code] for code in SUICIDE_SCREENS & submitted.keys()]
-    rows: dict[int, dict[Key, Answer]] = {response.pk: {} for response in (*drafts.values(), *screens)}
+    besides = [submitted[code] for code in (SUICIDE_SCREENS | TIMED) & submitted.keys()]
+    rows: dict[int, dict[Key, Answer]] = {response.pk: {} for response in (*drafts.values(), *besides)}
     for row in Answer.objects.filter(response__in=rows).by_whom(clinicians_of(episode.program_id)):
         rows[row.response_id][row.link_id, row.instance] = row
     return Reading(episode, drafts, submitted, rows, SUICIDE_SCREENS & submitted.keys())
@@ -96,7 +101,24 @@ def known(reading: Reading, drafts: Drafts = ()) -> Known:
     found |= {response.code: (response, filled) for response, filled in drafts}
     for code in SUICIDE_SCREENS & found.keys():
         found[code] = _with_history(reading, *found[code])
+    for code in TIMED & found.keys():
+        found[code] = _with_times(reading, *found[code])
     return found
+
+
+def told(episode: Episode, forms: Mapping[str, Filled], at: datetime.datetime) -> Told:
+    """What the episode's results say beside the filled questionnaires, in one query."""
+    standing = [_measured(row) for row in Result.objects.standing_of(episode)]
+    return told_by(person(episode), forms, standing, at)
+
+
+def _measured(row: Result) -> Measured:
+    value = None if row.value is None else Decimal(plain(row.value))
+    return Measured(row.code, value, row.choice, timezone.localtime(row.taken_at), row.entered_at, str(row.by))
+
+
+def _with_times(reading: Reading, response: Response, filled: Filled) -> tuple[Response, Filled]:
+    return response, replace(filled, times={key: row.at for key, row in _given(reading, response).items()})
 
 
 def _with_history(reading: Reading, response: Response, filled: Filled) -> tuple[Response, Filled]:

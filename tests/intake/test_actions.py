@@ -4,6 +4,7 @@ import itertools
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ from intake.answers import Answer as Given
 from intake.answers import AnswerProblem, Key, State, from_json, parse_answer, to_json, to_words
 from intake.content_files import questionnaire
 from intake.flags import flags
-from intake.models import Answer, Assessment, Flag, Instrument, Response, Score
+from intake.models import Answer, Assessment, Flag, Instrument, Response, Result, Score
+from intake.results import kinds
 from plans.people import people
 from tests.people import House, everything, make_house, recorded
 
@@ -116,6 +118,16 @@ def answered(by: User, episode: Episode, person: str) -> None:
 def submit(by: User, episode: Episode, key: uuid.UUID | None = None) -> Assessment:
     with acting(by, "intake.submit"):
         return actions.submit(by=by, episode=episode, key=key or uuid.uuid4())
+
+
+def record(by: User, episode: Episode, key: uuid.UUID | None = None, **given: Any) -> list[Result]:
+    """record(nurse, episode, alt="6"): numbers are turned into numbers; taken just now, unless said otherwise."""
+    about = {name: given.pop(name) for name in ("taken_at", "source", "name") if name in given}
+    readings = {code: value if kinds()[code].choices else Decimal(value) for code, value in given.items()}
+    with acting(by, "observation.enter"):
+        return actions.record_results(
+            by=by, episode=episode, readings=readings, key=key or uuid.uuid4(), **{"taken_at": timezone.now()} | about
+        )  # fmt: skip
 
 
 def acknowledge(by: User, episode: Episode, rule_id: str) -> Flag:
