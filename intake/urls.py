@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from intake.views import assessment, escalated, flag, flags, level, overview, section
+from intake.views import assessment, escalated, flag, flags, level, overview, results, section
 
 of_an_episode = [
     path("intake/", overview.intake, name="intake"),
@@ -17,6 +17,10 @@ of_an_episode = [
     path("flags/<uuid:flag_id>/error/", flag.enter_in_error, name="enter_in_error"),
     path("flags/<uuid:flag_id>/acknowledge/", flags.acknowledge, name="acknowledge"),
     path("flags/<uuid:flag_id>/evaluation/", flags.record_evaluation, name="record_evaluation"),
+    path("results/", results.results, name="results"),
+    path("results/new/<slug:group>/", results.record_results, name="record_results"),
+    path("results/<uuid:result_id>/correct/", results.correct_result, name="correct_result"),
+    path("results/<uuid:result_id>/withdraw/", results.withdraw_result, name="withdraw_result"),
 ]
 
 urlpatterns = [

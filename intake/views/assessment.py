@@ -20,6 +20,7 @@ from intake.views.answers import submitted
 from intake.views.flags import safety
 from intake.views.level import level_of_care
 from intake.views.overview import SUBMITTED
+from intake.views.results import newest_of
 
 OWN_WORDS = ("strengths", "goals", "coping", "culture_faith", "hobbies", "work", "preferences")
 
@@ -33,6 +34,7 @@ def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         "assessment": latest,
         "full": full,
         "may_plan": bool(within(request.user, "plan.edit", [episode])),  # type: ignore[arg-type]
+        "may_enter": bool(within(request.user, "observation.enter", [episode])),  # type: ignore[arg-type]
         "may_answer": bool(within(request.user, "intake.edit", [episode])),  # type: ignore[arg-type]
         "responses": submitted(request.user, episode),  # type: ignore[arg-type]
         "said": SUBMITTED if "submitted" in request.GET else "",
@@ -43,7 +45,7 @@ def assessment(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
         context |= {"result": result, "levels": _bars(result), "addons": _addons(result), "waiting": _waiting(result)}
         context |= {"kratom": list(kratom_lines(latest.facts)), "toxicology": TOXICOLOGY, "medical_check": _medical_check(latest.facts)}
         if in_full(request.user, "intake.view", episode):  # type: ignore[arg-type]
-            context["own_words"] = list(_own_words(latest))
+            context |= {"own_words": list(_own_words(latest)), "results": newest_of(episode)}
     return render(request, "intake/assessment.html", context)
 
 

@@ -125,7 +125,7 @@ def _decide(
             messages.success(request, f"{shown.name}: {status.label.lower()}.")
             return redirect("flag", episode_id=episode.public_id, flag_id=shown.public_id)
     as_allowed(user, episode, [shown])
-    context = about(user, episode) | around(user, episode, [shown]) | {"flag": shown,
-        "form": form, "refusal": refusal, "unreviewed": not reviewed()}
+    context = about(user, episode) | around(user, episode, [shown])
+    context |= {"flag": shown, "form": form, "refusal": refusal, "unreviewed": not reviewed()}
     refused = refusal and request.method == "POST"
     return render(request, f"intake/{name}.html", context, status=CONFLICT if refused else 422 if form.errors else 200)

@@ -39,6 +39,7 @@ def chart(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
 WAYS: dict[str, tuple[str, str, frozenset[str]]] = {
     "intake": ("intake.edit", "Intake", frozenset({workflow.REGISTERED, workflow.INTAKE})),
     "assessment": ("scores.view", "Assessment", frozenset()),
+    "results": ("observation.enter", "Results", frozenset()),
     "plan": ("plan.view", "Plan", frozenset({workflow.ASSESSED, workflow.PLANNING, workflow.AWAITING})),
     "versions": ("plan.view", "Signed plans", frozenset()),
     "handouts": ("plan.view", "Handouts", frozenset()),

@@ -20,12 +20,14 @@ from clinic.accounts import DEMO_SUFFIX
 from clinic.checks import patterns
 from clinic.models import BreakGlass, Episode, Program, User
 from intake.models import Assessment, Flag, Instrument, LevelDecision
+from intake.results import groups
 from plans.models import Plan
 from plans.thread import gaps
 from plans.tree import plan_view, read
 from tests.browser.desk import sit_down
 from tests.clinic.test_access import logged_in
 from tests.clinic.test_accounts import code_of, with_factor
+from tests.intake.test_actions import record
 from tests.people import PASSWORD, everything, make_user
 
 pytestmark = pytest.mark.browser
@@ -143,6 +145,14 @@ def _places(demo: Demo) -> Iterator[tuple[str, str, str]]:
     for name in ("acknowledge", "flag", "override", "snooze", "enter_in_error"):
         yield at("nurse", name, demo.filling, flag_id=flag.public_id)
     yield at("supervisor", "escalated")
+    nurse = User.objects.get(username="nurse.demo")
+    record(nurse, demo.submitted, spo2="97", bp_systolic="124", bp_diastolic="78")
+    (result,) = record(nurse, demo.submitted, oh7="not_detected", source="Quest, LC-MS")
+    yield at("nurse", "results", demo.submitted)
+    for group in groups():
+        yield at("nurse", "record_results", demo.submitted, group=group)
+    for name in ("correct_result", "withdraw_result"):
+        yield at("nurse", name, demo.submitted, result_id=result.public_id)
     for episode in (demo.submitted, demo.filling):
         yield at("prescriber", "plan", episode)
     yield at("nurse", "record_evaluation", demo.filling, flag_id=Flag.objects.holding().get(episode=demo.filling).public_id)

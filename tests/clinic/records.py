@@ -18,7 +18,7 @@ from clinic.transaction import acting
 from intake.models import Answer, FlagEvent, LevelCosignature, LevelDecision, Response
 from plans import document
 from plans.models import Goal, HandoutGiven, Plan, SignedPlan
-from tests.intake.test_actions import save
+from tests.intake.test_actions import record, save
 from tests.people import House, everything, make_episode, make_house
 from tests.plans.test_actions import begin, sign, whole
 
@@ -54,6 +54,7 @@ def make_records() -> tuple[House, dict[str, Episode]]:
 def _whole_record(house: House) -> None:
     """A signed plan, the next one begun, a questionnaire being filled, an emergency of the past, a lifted restriction, a handout."""
     by, nurse, episode = house.staff["prescriber"], house.staff["nurse"], house.mine
+    record(nurse, episode, another="3", name="ORT", source="Dr. Lee")
     signed = sign(by, whole(house))
     begin(by, house, signed.plan.assessment)
     save(nurse, episode, "strengths", {"goals": "Keep my job"})
@@ -181,9 +182,10 @@ def ids_of(episode: Episode) -> dict[str, str]:
         component = goal.plan.components.order_by("pk").first()
         decision = episode.level_decisions.order_by("-at").first()
         flag, opened = episode.flags.order_by("pk").first(), BreakGlass.objects.filter(patient=episode.patient_id).first()
+        result = episode.results.order_by("pk").first()
         return {
             "episode_id": str(episode.public_id), "flag_id": str(flag.public_id), "component_id": str(component.public_id),
             "part_id": str(goal.public_id), "parent_id": str(goal.problem.public_id), "kind": "goal", "code": "phq9", "number": "1",
             "copy": "patient", "finding": "PV-6", "slug": "withdrawal", "opened_id": str(opened.public_id) if opened else "",
-            "decision_id": str(decision.public_id),
+            "decision_id": str(decision.public_id), "group": "vitals", "result_id": str(result.public_id),
         }  # fmt: skip

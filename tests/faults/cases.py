@@ -8,6 +8,7 @@ import inspect
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +26,7 @@ from plans import signing
 from plans.components import load_components
 from plans.handouts import load_handouts
 from plans.models import Deferral, Goal, Problem
-from tests.intake.test_actions import answered, fill, key_of, save, standing, typed
+from tests.intake.test_actions import answered, fill, key_of, record, save, standing, typed
 from tests.intake.test_gated import DAY, LETTER, open_gate, wording
 from tests.intake.test_level_decisions import LOWER, computed
 from tests.intake.test_level_decisions import decide as decide_as
@@ -248,6 +249,29 @@ def decide_level(house: House) -> Any:
 def cosign_level(house: House) -> Any:
     submitted(house, "V6")
     return house.staff["prescriber"], {"decision": decide_as(house.staff["nurse"], house.mine, **LOWER)}
+
+
+# Results
+
+
+@case(intake.actions)
+def record_results(house: House) -> Any:
+    submitted(house, "V1")
+    readings = {"alt": Decimal(6), "qtc": Decimal(510)}
+    return house.staff["nurse"], {"episode": house.mine, "readings": readings, "taken_at": timezone.now(), "key": KEY}
+
+
+@case(intake.actions)
+def correct_result(house: House) -> Any:
+    (wrong,) = record(house.staff["nurse"], house.mine, spo2="95")
+    right = {"given": Decimal(85), "taken_at": timezone.now(), "reason": "Typed wrong", "key": KEY}
+    return house.staff["nurse"], {"result": wrong} | right
+
+
+@case(intake.actions)
+def withdraw_result(house: House) -> Any:
+    (wrong,) = record(house.staff["nurse"], house.mine, spo2="85")
+    return house.staff["nurse"], {"result": wrong, "reason": "Somebody else's", "key": KEY}
 
 
 # The plan

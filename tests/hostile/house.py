@@ -12,7 +12,7 @@ from intake.models import Flag
 from plans.actions import draft_plan
 from plans.models import Plan, Problem
 from tests.clinic.test_access import logged_in
-from tests.intake.test_actions import answered, fill, submit
+from tests.intake.test_actions import answered, fill, record, submit
 from tests.intake.test_level_decisions import LOWER
 from tests.intake.test_level_decisions import decide as decide_level
 from tests.people import House, make_episode, make_house, make_user
@@ -40,6 +40,7 @@ class Everything:
     def _write_plans(self) -> None:
         nurse, prescriber = self.house.staff["nurse"], self.house.staff["prescriber"]
         Program.objects.filter(pk=self.house.program.pk).update(certifying_role=Program.CertifyingRole.SUPERVISOR)
+        (self.result,) = record(nurse, self.signed, alt="1")
         answered(nurse, self.signed, "V4")
         assessment = submit(nurse, self.signed)
         sign(prescriber, whole(self.house, plan=begin(prescriber, self.house, assessment)))
@@ -84,4 +85,5 @@ class Everything:
             "copy": "clinic", "finding": "PV-6", "object_id": str(self.by.pk), "id": str(self.by.pk), "uidb36": "1", "key": "x-y",
             "opened_id": str(self.opened.public_id), "content_type_id": "1", "app_label": "clinic", "url": "nowhere/",
             "slug": "withdrawal", "decision_id": str(self.decision.public_id),
+            "group": "vitals", "result_id": str(self.result.public_id),
         }  # fmt: skip

@@ -9,12 +9,13 @@ from django.db import DatabaseError
 from django.urls import URLPattern, reverse
 
 from clinic.models import AccessEvent, Disclosure
-from intake.models import Flag, LevelDecision
+from intake.models import Flag, LevelDecision, Result
 from plans.models import Component, Problem
 from plans.thread import gaps
 from plans.tree import plan_view, read
 from tests.clinic.test_access import CLINICAL, logged_in
 from tests.clinic.test_audit import access_of
+from tests.intake.test_actions import record
 from tests.intake.test_level_decisions import decide
 from tests.people import House, everything, make_house
 from tests.plans.test_actions import sign, whole
@@ -38,12 +39,14 @@ def arguments(house: House) -> dict[str, Any]:
         flag, problem = Flag.objects.filter(episode=house.mine).first(), Problem.objects.filter(plan__episode=house.mine).first()
         decision = LevelDecision.objects.filter(episode=house.mine).first() or decide(house.staff["nurse"], house.mine)
         component = Component.objects.filter(plan__episode=house.mine).first()
-        assert flag and problem and component
+        result = Result.objects.filter(episode=house.mine).first()
+        assert flag and problem and component and result
         left = [gap.mark for gap in gaps(plan_view(problem.plan, read(problem.plan))) if not gap.stops]
     return {
         "episode_id": house.mine.public_id, "code": "phq9", "number": 1, "flag_id": flag.public_id, "component_id": component.public_id,
         "finding": left[0] if left else "none", "kind": "problem", "part_id": problem.public_id, "parent_id": problem.public_id,
         "copy": "patient", "opened_id": problem.public_id, "decision_id": decision.public_id, "slug": "withdrawal",
+        "group": "vitals", "result_id": result.public_id,
     }  # fmt: skip
 
 
@@ -75,6 +78,7 @@ def walk(house: House) -> tuple[set[str], list[str]]:
 
 @pytest.mark.thorough
 def test_every_page_leaves_its_row_before_and_after_signing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(house.staff["nurse"], house.mine, alt="1")
     plan = whole(house)
     drafting, wrong = walk(house)
     assert wrong == []
