@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Column, Layout, Row
 from django import forms
 from django.utils import timezone
 
@@ -24,6 +26,14 @@ class MomentInput(forms.DateTimeInput):
 
 class Refusable(Careful, forms.Form):
     """A form whose action refuses by sentences, each for a field or for the whole."""
+
+    def lay_out(self, *beside: str) -> None:
+        """The fields in their order; those named `beside` come first, two in a row."""
+        self.helper = FormHelper()
+        self.helper.form_tag = False
+        rest = [name for name in self.fields if name not in beside]
+        row = [Row(*[Column(name, css_class="col-sm-6") for name in beside])] if beside else []
+        self.helper.layout = Layout(*row, *rest)
 
     def refuse(self, problems: Mapping[str, str]) -> None:
         for name, sentence in problems.items():
@@ -45,7 +55,9 @@ class ResultForm(Refusable):
         self.fields["source"].label, self.fields["source"].required = group.source_label, group.source_needed
         if not any(kind.named for kind in kinds):
             del self.fields["name"]
-        self.order_fields([*(kind.code for kind in kinds), "name", "taken_at", "source"])
+        codes = [kind.code for kind in kinds]
+        self.order_fields([*codes, "name", "taken_at", "source"])
+        self.lay_out(*codes)
 
     def readings(self) -> dict[str, Decimal | str]:
         """What was entered, by code."""
@@ -74,6 +86,10 @@ class ReasonForm(Refusable):
     )  # fmt: skip
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lay_out()
+
 
 class CorrectionForm(ReasonForm, ResultForm):
     """The right entry in place of a wrong one, and why."""
@@ -83,3 +99,5 @@ class CorrectionForm(ReasonForm, ResultForm):
         initial = {result.code: given, "name": result.name, "taken_at": result.taken_at, "source": result.source}
         super().__init__(*args, group=result.group, kinds=[result.kind], initial=initial, **kwargs)
         self.fields[result.code].required = True
+        self.order_fields([result.code, "name", "taken_at", "source", "reason"])
+        self.lay_out()

@@ -12,9 +12,10 @@ from clinic.models import Episode
 from clinic.permissions import requires
 from clinic.views.reach import about, open_episode
 from intake import actions
+from intake.content_files import read
 from intake.models import Result
 from intake.result_forms import CorrectionForm, ReasonForm, Refusable, ResultForm
-from intake.results import groups, kinds
+from intake.results import FILE, groups, kinds
 from intake.views.flags import safety
 
 CORRECTED = "This entry was corrected or withdrawn already, so nothing was changed. The list shows what stands now."
@@ -27,6 +28,7 @@ def results(request: HttpRequest, episode_id: uuid.UUID) -> HttpResponse:
     context = about(request.user, episode) | safety(request.user, episode) | {  # type: ignore[arg-type]
         "groups": [{"group": group, "rows": _rows(entries, code)} for code, group in groups().items()],
         "entries": entries,
+        "unreviewed": read(FILE)["checker"] is None,
     }  # fmt: skip
     return render(request, "intake/results.html", context)
 
