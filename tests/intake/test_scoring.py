@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from itertools import combinations_with_replacement, product
@@ -10,12 +11,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from intake.answers import Answer, Answers, State
+from intake.answers import Answer, Answers, Coding, State, Value
 from intake.content_files import ContentError, questionnaire
 from intake.facts.gather import Person, gather
 from intake.facts.reading import Filled
 from intake.parameters import Parameters
-from intake.scoring import Score, check, score, score_definitions
+from intake.scoring import Flagged, Score, check, score, score_definitions
 
 AT = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 
@@ -274,6 +275,7 @@ def test_an_unanswered_item_is_never_a_nought(
 ) -> None:
     found = scored(code, pattern)
     assert (found.total, found.low, found.high, found.band, found.text) == (total, low, high, band, text)
+    assert found.prorated == text.startswith("about"), "only an estimate is called one"
 
 
 def test_refused_and_not_reached_are_counted_apart() -> None:
@@ -387,6 +389,86 @@ def test_who_did_not_answer_the_first_question_has_no_total_even_when_the_others
     assert through_the_form([None, 0, 0], "M").total is None
 
 
+def test_while_the_gate_is_open_nothing_is_scored() -> None:
+    found = score(score_definitions()["pcptsd5"], questionnaire("pcptsd5"), {}, cutoff=3)
+    assert (found.total, found.low, found.high, found.band, found.prorated, found.positive) == (None, None, None, None, False, None)
+    assert found.text == "not scored, the first question is unanswered"
+
+
+@pytest.mark.parametrize(("cutoff", "positive"), [(2, True), (3, None), (6, None), (7, False)])
+def test_what_the_open_question_can_no_longer_change_is_decided(cutoff: int, positive: bool | None) -> None:
+    """One and one point, and one question open that could add four: at least 2, at most 6."""
+    form = questionnaire("auditc")
+    whole = {(id, ""): Answer(State.GIVEN, (with_points("auditc", id, 1),)) for id in ("1", "3")}
+    assert score(score_definitions()["auditc"], form, whole, cutoff=cutoff).positive is positive
+
+
+# Scores in parts, and a mean
+
+
+def with_points(code: str, link_id: str, points: int) -> Value:
+    """The answer of this many points."""
+    item = questionnaire(code).by_id[link_id]
+    return points if item.type == "integer" else next(option.value for option in item.options if option.weight == points)
+
+
+def bam(**sums: int) -> Score:
+    """The BAM with these sums of its parts, the points heaped on their first questions."""
+    definition, answers = score_definitions()["bam"], {}
+    for name, ids in definition.subscores.items():
+        left = sums.get(name, 0)
+        for id in ids:
+            item = questionnaire("bam").by_id[id]
+            worth = [int(option.weight or 0) for option in item.options] or range(item.max_value + 1)
+            points = max(each for each in worth if each <= left)
+            answers[id, ""] = Answer(State.GIVEN, (with_points("bam", id, points),))
+            left -= points
+    return score(definition, questionnaire("bam"), answers)
+
+
+@pytest.mark.parametrize(
+    ("sums", "flagged"),
+    [
+        ({"use": 0, "risk": 11, "protective": 13}, ()),
+        ({"use": 1, "risk": 11, "protective": 13}, ("use",)),
+        ({"use": 0, "risk": 12, "protective": 13}, ("risk",)),
+        ({"use": 0, "risk": 0, "protective": 12}, ("protective",)),
+    ],
+)
+def test_a_part_of_the_bam_stands_out_from_its_threshold_on(sums: dict[str, int], flagged: tuple[str, ...]) -> None:
+    found = bam(**sums)
+    assert (found.subscores, found.flagged) == (sums | {"satisfaction": 0}, flagged)
+    assert (found.total, found.low, found.high, found.prorated) == (None, None, None, False)
+    words = [f"{name} {value}{' (stands out)' if name in flagged else ''}" for name, value in found.subscores.items()]
+    assert found.text == ", ".join(words)
+
+
+def test_a_part_with_an_open_question_is_not_scored() -> None:
+    found = score(score_definitions()["bam"], questionnaire("bam"), {})
+    assert found.text == "use not scored, risk not scored, protective not scored, satisfaction not scored" and found.flagged == ()
+
+
+def test_a_peg_is_the_mean_to_one_decimal() -> None:
+    for points, mean in (((1, 0, 0), "0.3"), ((2, 0, 0), "0.7"), ((7, 8, 7), "7.3"), ((2, 2, 2), "2")):
+        given = {(id, ""): Answer(State.GIVEN, (n,)) for id, n in zip(score_definitions()["peg"].items, points, strict=True)}
+        found = score(score_definitions()["peg"], questionnaire("peg"), given)
+        assert (found.total, found.said, found.prorated) == (Decimal(mean), mean, False)
+
+
+def test_what_an_assessment_keeps_of_a_score() -> None:
+    definition = score_definitions()["sud11"]
+    assert scored("sud11", [1] + [0] * 8 + [None, "declined"]).as_json() == {
+        "prorated": False, "answered": 9, "unanswered": 2, "declined": 1, "positive": None, "source": definition.source,
+        "note": definition.note, "subscores": {"criteria_1_to_9": 1, "tolerance_and_withdrawal": 0}, "flagged": [],
+    }  # fmt: skip
+
+
+def test_an_answer_that_is_not_of_the_form_is_refused_by_name() -> None:
+    strange = {("1", ""): Answer(State.GIVEN, (Coding("nowhere", "x"),))}
+    with pytest.raises(ValueError, match="item 1: .* has no weight"):
+        score(score_definitions()["phq9"], questionnaire("phq9"), strange)
+
+
 # A score file that does not fit its questionnaire is refused
 
 
@@ -396,7 +478,9 @@ def test_who_did_not_answer_the_first_question_has_no_total_even_when_the_others
         ({"questionnaire": "https://steady.health/Questionnaire/phq9|1.0.1"}, "pinned to"),
         ({"items": ("1", "2", "11")}, "item 11 has no weights"),
         ({"subscores": {"first": ("problems",)}}, "item problems has no weights"),
-        ({"items": ("1", "2")}, "bands do not cover 0 to 6"),
+        ({"items": ("1", "2")}, "^scores/phq9.yaml: the bands do not cover 0 to 6"),
+        ({"gate": "nowhere"}, "there is no item nowhere in https://steady.health"),
+        ({"flagged": {"b": Flagged(to=1), "a": Flagged(to=1)}}, "there is no subscore a, b$"),
     ],
 )
 def test_a_score_that_does_not_fit_its_questionnaire_is_refused(change: dict[str, object], says: str) -> None:
