@@ -77,7 +77,7 @@ def _field(kind: Kind) -> forms.Field:
     return forms.DecimalField(label=label, required=False, max_digits=8, decimal_places=2, widget=typed)
 
 
-class ReasonForm(Refusable):
+class WrongEntryForm(Refusable):
     """Why an entry was wrong."""
 
     reason = forms.CharField(
@@ -91,7 +91,7 @@ class ReasonForm(Refusable):
         self.lay_out()
 
 
-class CorrectionForm(ReasonForm, ResultForm):
+class CorrectionForm(WrongEntryForm, ResultForm):
     """The right entry in place of a wrong one, and why."""
 
     def __init__(self, *args: Any, result: Result, **kwargs: Any) -> None:

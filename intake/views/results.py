@@ -14,7 +14,7 @@ from clinic.views.reach import about, open_episode
 from intake import actions
 from intake.content_files import read
 from intake.models import Result
-from intake.result_forms import CorrectionForm, ReasonForm, Refusable, ResultForm
+from intake.result_forms import CorrectionForm, Refusable, ResultForm, WrongEntryForm
 from intake.results import FILE, groups, kinds
 from intake.views.flags import safety
 
@@ -85,7 +85,7 @@ def withdraw_result(request: HttpRequest, episode_id: uuid.UUID, result_id: uuid
     """Take a wrong entry back, with nothing in its place: it was somebody else's, or never measured."""
     episode = open_episode(request, episode_id)
     result = get_object_or_404(Result.objects.of(episode), public_id=result_id)
-    form = ReasonForm(request.POST or None)
+    form = WrongEntryForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if _done(form, lambda: actions.withdraw_result(by=request.user, result=result, **form.cleaned_data)):  # type: ignore[arg-type]
             return _back(request, episode, "Withdrawn.")
