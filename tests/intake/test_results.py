@@ -315,6 +315,16 @@ def test_an_alt_raises_what_the_history_did_not_know_and_a_later_one_clears_it(h
     assert not fired(house)["IX-12"] and not fired(house)["SF-10"]
 
 
+def test_another_answer_of_the_same_history_makes_its_alt_no_newer(house: House) -> None:
+    answered(house.staff["intake"], house.mine, "V1")
+    record(house.staff["nurse"], house.mine, alt="6")
+    save(house.staff["intake"], house.mine, "medhx", {"allergies": "Penicillin"})
+    submit(house.staff["intake"], house.mine)
+    assert latest(house).facts["alt_x_uln"] == 6
+    record(house.staff["nurse"], house.mine, pulse="80")
+    assert latest(house).facts["alt_x_uln"] == 6 and fired(house)["IX-12"]
+
+
 def test_a_qtc_raises_ix_13_and_its_withdrawal_takes_it_back(house: House) -> None:
     intake_of(house)
     (qtc,) = record(house.staff["nurse"], house.mine, qtc="510")
