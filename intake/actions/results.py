@@ -5,8 +5,6 @@ import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 
-from django.core.exceptions import BadRequest
-from django.db import IntegrityError
 from django.utils import timezone
 
 from clinic.actions import summary_of
@@ -43,10 +41,10 @@ def record_results(
 ) -> list[Result]:  # fmt: skip
     """Write what was measured at one time and from one source, by code: a number, or a choice by its own code.
 
-    name: of a score whose kind has none. The same `key` again gives the same entries. Raises NotPossible, BadRequest for a key
-    that another patient's form has used, and KeyError for a kind that does not exist.
+    name: of a score whose kind has none. The same `key` again in this episode gives the same entries; it is mixed with the episode's
+    own id, so that it points at nothing else. Raises NotPossible, and KeyError for a kind that does not exist.
     """
-    episode = lock_episode(episode)
+    episode, key = lock_episode(episode), _own(key, episode)
     if earlier := _earlier(episode, key, readings):
         return earlier
     _refuse(episode, readings, taken_at, source, name)
@@ -64,9 +62,9 @@ def correct_result(
 ) -> Result:
     """Put another entry of the same kind in the place of a wrong one, which stays to be read. `key` as in record_results.
 
-    Raises NotPossible, AlreadyCorrected, BadRequest.
+    Raises NotPossible, AlreadyCorrected.
     """
-    episode = lock_episode(result.episode)
+    episode, key = lock_episode(result.episode), _own(key, result.episode)
     if earlier := _earlier(episode, key, {result.code: given}):
         return earlier[0]
     _refuse_correction(result, reason)
@@ -80,9 +78,9 @@ def correct_result(
 def withdraw_result(*, by: User, result: Result, reason: str, key: uuid.UUID) -> Result:
     """Take a wrong entry back, with nothing in its place; it stays to be read. `key` as in record_results.
 
-    Raises NotPossible, AlreadyCorrected, BadRequest.
+    Raises NotPossible, AlreadyCorrected.
     """
-    episode = lock_episode(result.episode)
+    episode, key = lock_episode(result.episode), _own(key, result.episode)
     if earlier := _earlier(episode, key, {result.code: None}):
         return earlier[0]
     _refuse_correction(result, reason)
@@ -92,14 +90,16 @@ def withdraw_result(*, by: User, result: Result, reason: str, key: uuid.UUID) ->
     return _keep(by, episode, [row], key)[0]
 
 
+def _own(key: uuid.UUID, episode: Episode) -> uuid.UUID:
+    return uuid.uuid5(key, str(episode.public_id))
+
+
 # What is refused
 
 
 def _earlier(episode: Episode, key: uuid.UUID, readings: Mapping[str, Given | None]) -> list[Result]:
-    """What this key made already. Raises BadRequest for the key of another patient's form, NotPossible when it was sent with else in it."""
-    made = list(Result.objects.filter(key=key).order_by("pk"))
-    if any(row.episode_id != episode.pk for row in made):
-        raise BadRequest(ANOTHER_FORM)
+    """What this key made already. Raises NotPossible when it was sent with something else in it."""
+    made = list(Result.objects.filter(episode=episode, key=key).order_by("pk"))
     if made and {row.code: row.given for row in made} != readings:
         raise NotPossible({"": SAVED_BEFORE})
     return made
@@ -143,10 +143,7 @@ def _entry(by: User, episode: Episode, code: str, given: Given | None, **values:
 
 def _keep(by: User, episode: Episode, rows: list[Result], key: uuid.UUID) -> list[Result]:
     """Write the entries, and what follows: a new assessment where there is one, else the flags that cannot wait for one."""
-    try:
-        Result.objects.bulk_create(rows)
-    except IntegrityError as taken:  # the key was used for a patient out of reach, whom `_earlier` could not see
-        raise BadRequest(ANOTHER_FORM) from taken
+    Result.objects.bulk_create(rows)
     if latest := Assessment.objects.latest_of(episode):
         assess_again(by, episode, latest, key)
     else:

@@ -10,12 +10,11 @@ import pytest
 from django import forms
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 import clinic
 from clinic.models import CareTeamMember, ChartRestriction, Episode, User
 from clinic.row_security import clinical_models
-from intake.models import Assessment, Result
+from intake.models import Assessment
 from plans.models import Component, Intervention, Plan, Problem, SignedPlan
 from tests.clinic.records import ids_of, make_records
 from tests.clinic.test_access import CLINICAL, logged_in, url
@@ -148,32 +147,6 @@ def basis(house: House, patients: dict[str, Episode]) -> Case:
 
 
 # field of a form, or name that a view reads from a post: its case. A user who is kept out may be anybody's colleague (no case).
-def _keys_of_results(patients: dict[str, Episode]) -> list[uuid.UUID]:
-    return [Result.objects.filter(patient=patients[name].patient_id)[0].key for name in ("other", "discharged", "foreign")]
-
-
-def _now() -> str:
-    return timezone.localtime().strftime("%Y-%m-%dT%H:%M")
-
-
-def result_key(house: House, patients: dict[str, Episode]) -> Case:
-    data = {"spo2": "97", "taken_at": _now(), "source": ""}
-    return Case("nurse", _at("record_results", house.mine, group="vitals"), data, uuid.uuid4(), _keys_of_results(patients))
-
-
-def correction_key(house: House, patients: dict[str, Episode]) -> Case:
-    wrong = Result.objects.filter(patient=house.mine.patient_id, code="another")[0]
-    data = {"another": "4", "name": "ORT", "source": "Dr. Lee", "taken_at": _now(), "reason": "Typed wrong"}
-    address = _at("correct_result", house.mine, result_id=wrong.public_id)
-    return Case("nurse", address, data, uuid.uuid4(), _keys_of_results(patients))
-
-
-def wrong_entry_key(house: House, patients: dict[str, Episode]) -> Case:
-    wrong = Result.objects.standing_of(house.mine)[0]
-    address = _at("withdraw_result", house.mine, result_id=wrong.public_id)
-    return Case("nurse", address, {"reason": "Somebody else's"}, uuid.uuid4(), _keys_of_results(patients))
-
-
 CASES: dict[str, Callable[[House, dict[str, Episode]], Case]] = {
     "RegistrationForm.program": program,
     "RegistrationForm.key": registration_key,
@@ -181,17 +154,18 @@ CASES: dict[str, Callable[[House, dict[str, Episode]], Case]] = {
     "InterventionForm.responsible": responsible,
     "DecisionForm.problem": problem,
     "SignForm.key": sign_key,
-    "ResultForm.key": result_key,
-    "CorrectionForm.key": correction_key,
-    "WrongEntryForm.key": wrong_entry_key,
     "leave": leave,
     "lift": lift,
     "key": submit_key,
     "basis": basis,
 }
 ANYBODY = {"RestrictionForm.user"}
-# The mark of a form that adds a part to the plan of the address, mixed with that plan's own id: it points at nothing.
-MARKS = {f"{form}.key" for form in ("_Cleaned", "ProblemForm", "GoalForm", "ObjectiveForm", "InterventionForm", "DetailsForm")}
+# The mark of a form that adds to the plan or the episode of the address, mixed with that one's own id: it points at nothing.
+ADDING = (
+    "_Cleaned", "ProblemForm", "GoalForm", "ObjectiveForm", "InterventionForm", "DetailsForm", "ResultForm", "CorrectionForm",
+    "WrongEntryForm",
+)  # fmt: skip
+MARKS = {f"{form}.key" for form in ADDING}
 # Read from a post and no id: buttons, marks of what was seen, addresses, words looked up in a list of this very page; `user` is
 # whose page was locked, compared with who unlocks it.
 NO_IDS = {"add", "ask_decline", "asked_again", "decline_section", "finding", "next", "remove", "safety", "seen", "sure", "user", "version"}
