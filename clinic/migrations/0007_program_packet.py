@@ -15,16 +15,16 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='program',
             name='legal_notice',
-            field=models.TextField(blank=True, default='On 1 July 2026 the DEA gave notice that it intends to put 7-OH above a threshold, mitragynine pseudoindoxyl, MGM-15 and MGM-16 into Schedule I for a time. Natural leaf is not part of it. Whether the order has been issued since, and what the state says, must be checked.', help_text='How kratom and 7-OH stand in law, shown beside their use.'),
+            field=models.TextField(blank=True, db_default='On 1 July 2026 the DEA gave notice that it intends to put 7-OH above a threshold, mitragynine pseudoindoxyl, MGM-15 and MGM-16 into Schedule I for a time. Natural leaf is not part of it. Whether the order has been issued since, and what the state says, must be checked.', default='On 1 July 2026 the DEA gave notice that it intends to put 7-OH above a threshold, mitragynine pseudoindoxyl, MGM-15 and MGM-16 into Schedule I for a time. Natural leaf is not part of it. Whether the order has been issued since, and what the state says, must be checked.', help_text='How kratom and 7-OH stand in law, shown beside their use.'),
         ),
         migrations.AddField(
             model_name='program',
             name='legal_notice_on',
-            field=models.DateField(default=datetime.date(2026, 7, 1), help_text='The day on which that was true.'),
+            field=models.DateField(db_default=datetime.date(2026, 7, 1), default=datetime.date(2026, 7, 1), help_text='The day on which that was true.'),
         ),
         migrations.AddField(
             model_name='program',
             name='packet',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.SlugField(max_length=40), blank=True, default=list, help_text='The questionnaires of an intake, in order, by code. Empty: the usual ones.', size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.SlugField(max_length=40), blank=True, db_default=[], default=list, help_text='The questionnaires of an intake, in order, by code. Empty: the usual ones.', size=None),
         ),
     ]

@@ -92,11 +92,13 @@ class Program(models.Model):
         User, blank=True, related_name="duty_programs", help_text="Joins the care team of every new patient."
     )
     packet = ArrayField(
-        models.SlugField(max_length=40), default=list, blank=True,
+        models.SlugField(max_length=40), default=list, db_default=[], blank=True,
         help_text="The questionnaires of an intake, in order, by code. Empty: the usual ones.",
     )  # fmt: skip
-    legal_notice = models.TextField(blank=True, default=LEGAL_NOTICE, help_text="How kratom and 7-OH stand in law, shown beside their use.")
-    legal_notice_on = models.DateField(default=LEGAL_NOTICE_ON, help_text="The day on which that was true.")
+    legal_notice = models.TextField(
+        blank=True, default=LEGAL_NOTICE, db_default=LEGAL_NOTICE, help_text="How kratom and 7-OH stand in law, shown beside their use."
+    )
+    legal_notice_on = models.DateField(default=LEGAL_NOTICE_ON, db_default=LEGAL_NOTICE_ON, help_text="The day on which that was true.")
     active = models.BooleanField(default=True)
 
     def __str__(self) -> str:

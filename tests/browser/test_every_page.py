@@ -28,6 +28,7 @@ from tests.browser.desk import sit_down
 from tests.clinic.test_access import logged_in
 from tests.clinic.test_accounts import code_of, with_factor
 from tests.intake.test_actions import record
+from tests.intake.test_gated import open_gate
 from tests.people import PASSWORD, everything, make_user
 
 pytestmark = pytest.mark.browser
@@ -82,6 +83,7 @@ def demo(served: Any, settings: Any) -> Demo:
     with everything():
         named = {episode.patient.legal_first_name: episode for episode in Episode.objects.select_related("patient")}
         _decide_on_level(named["Maya"])
+    open_gate(User.objects.get(username=f"supervisor{DEMO_SUFFIX}"))  # what is gated is asked too, with invented words
     return Demo(filling=named["Marcus"], submitted=named["Maya"], planning=named["Jordan"], signed=named["Denise"])
 
 
@@ -179,6 +181,8 @@ def _places(demo: Demo) -> Iterator[tuple[str, str, str]]:
         yield at(role, "admin:index")
         for table in tables:
             yield at(role, f"admin:{table}_changelist")
+    gated = Instrument.objects.get(code="cssrs", active=True)
+    yield at("supervisor", "admin:intake_instrument_wording", object_id=gated.pk)
     yield "nurse", "404", "/nowhere/"
     yield "sys-admin", "403", reverse("caseload")
 
