@@ -20,6 +20,7 @@ import plans.actions
 from clinic import workflow
 from clinic.models import BreakGlass, CareTeamMember, ChartRestriction, Disclosure, Program, User
 from clinic.transaction import acting
+from clinic.writes import Write
 from intake.level_of_care import LevelChoice
 from intake.models import Instrument, Response
 from plans import signing
@@ -44,10 +45,12 @@ CASES: dict[str, Callable[[House], tuple[User | None, Callable[..., Any], dict[s
 
 
 def actions_of(module: ModuleType) -> Iterator[str]:
-    """The names of a module's write actions: what is public, its own, and takes keywords alone."""
+    """The names of a module's write actions: what is public, its own, takes keywords alone, and does not only prepare a write."""
     for name, function in inspect.getmembers(module, inspect.isfunction):
         kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
-        if not name.startswith("_") and function.__module__.startswith(module.__name__) and kinds == {inspect.Parameter.KEYWORD_ONLY}:
+        keywords = {inspect.Parameter.KEYWORD_ONLY} <= kinds <= {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}
+        own = not name.startswith("_") and function.__module__.startswith(module.__name__)
+        if own and keywords and function.__annotations__.get("return") != list[Write]:
             yield f"{module.__name__}.{name}"
 
 
