@@ -51,7 +51,7 @@ def facts_of(rule: Rule) -> st.SearchStrategy[dict[str, object]]:
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
 def test_whatever_is_known_besides_the_card_is_enough_and_needed(rule: Rule) -> None:
-    @settings(max_examples=40)
+    @settings(max_examples=12)
     @given(facts_of(rule))
     def whenever_it_fires(facts: dict[str, object]) -> None:
         if firing(rule.id, facts) is not None:

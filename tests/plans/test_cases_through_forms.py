@@ -81,6 +81,7 @@ def scored(assessment: Assessment, name: str, part: str) -> object:
     return {"value": row.total, "band": row.band or None, "low": row.low, "high": row.high}[part]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("code", SIX)
 def test_the_six_through_the_forms_give_exactly_what_is_expected(house: House, code: str) -> None:
     open_gate(house.staff["supervisor"])

@@ -27,12 +27,12 @@ from tests.people import everything, recorded
 pytestmark = pytest.mark.thorough
 
 PLACES = {  # person: stage of the episode, questionnaires submitted, drafts open, plan, signed versions
-    "Maya": (workflow.ASSESSED, 13, 0, "", 0),
-    "Jordan": (workflow.PLANNING, 13, 0, "draft", 0),
-    "Elena": (workflow.ASSESSED, 13, 0, "", 0),
+    "Maya": (workflow.ASSESSED, 20, 0, "", 0),
+    "Jordan": (workflow.PLANNING, 20, 0, "draft", 0),
+    "Elena": (workflow.ASSESSED, 20, 0, "", 0),
     "Marcus": (workflow.INTAKE, 0, 2, "", 0),
-    "Denise": (workflow.TREATMENT, 13, 0, "signed", 1),
-    "Rob": (workflow.ASSESSED, 13, 0, "", 0),
+    "Denise": (workflow.TREATMENT, 20, 0, "signed", 1),
+    "Rob": (workflow.ASSESSED, 20, 0, "", 0),
 }
 
 

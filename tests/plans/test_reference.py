@@ -187,7 +187,7 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
     return {key: value for key, value in case.items() if key not in absent}
 
 
-quickly = settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+quickly = settings(max_examples=50, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
 @quickly

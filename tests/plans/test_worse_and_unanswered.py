@@ -14,7 +14,7 @@ from tests.plans.test_cases import VIGNETTES, assessed
 from tests.plans.test_reference import COWS_POINTS, cases, quickly
 
 Place = tuple[str, Any]  # a key of the case, and the item of its list or the part of its object; None for the key itself
-few = settings(quickly, max_examples=25)
+few = settings(quickly, max_examples=8)
 many = settings(quickly, max_examples=600)
 
 # The answers by which somebody is better off, and the next worse one.
