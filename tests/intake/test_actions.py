@@ -96,22 +96,21 @@ def fill(by: User, episode: Episode, person: str, *codes: str) -> None:
 
 def answered(by: User, episode: Episode, person: str) -> None:
     """The drafts of one of the six as the saves leave them, written at once: for tests that begin with a submit."""
-    now, rows = timezone.now(), []
+    now, invented = timezone.now(), people()[person]
+    about = {"program_id": episode.program_id, "patient_id": episode.patient_id}
     with acting(by, "intake.edit"):
-        for code in people()[person].answers:
-            instrument = Instrument.objects.defer("content").get(code=code, active=True)
-            draft = Response.objects.create(
-                program_id=episode.program_id, patient_id=episode.patient_id, episode=episode, instrument=instrument, code=code,
-                started_at=now, started_by=by, saved_at=now, saved_by=by,
-            )  # fmt: skip
-            rows += [
-                Answer(
-                    program_id=episode.program_id, patient_id=episode.patient_id, response=draft, link_id=link_id, instance=instance,
-                    state=answer.state, value=to_json(answer), by=by, at=now,
-                )
-                for (link_id, instance), answer in people()[person].filled(code, timezone.localtime()).items()
-            ]  # fmt: skip
-        Answer.objects.bulk_create(rows)
+        asked = Instrument.objects.current().filter(code__in=invented.answers)
+        drafts = Response.objects.bulk_create(
+            Response(**about, episode=episode, instrument=one, code=one.code, started_at=now, started_by=by, saved_at=now, saved_by=by)
+            for one in asked
+        )
+        Answer.objects.bulk_create(
+            Answer(
+                **about, response=draft, link_id=link_id, instance=instance, state=answer.state, value=to_json(answer), by=by, at=now
+            )
+            for draft in drafts
+            for (link_id, instance), answer in invented.filled(draft.code, timezone.localtime(now)).items()
+        )  # fmt: skip
         update_summary(episode=episode, stage=workflow.INTAKE, due=(timezone.localdate(), "Finish the intake"))
 
 
@@ -326,7 +325,7 @@ def test_an_autosave_racing_the_submit_is_in_the_document_or_is_told_never_neith
 
 def test_a_submit_freezes_everything_and_moves_the_episode_on(house: House) -> None:
     nurse = house.staff["nurse"]
-    fill(nurse, house.mine, "V5")
+    answered(nurse, house.mine, "V5")
     assessment = submit(nurse, house.mine)
     house.mine.refresh_from_db()
     assert set(assessment.responses) == set(people()["V5"].answers)
@@ -372,7 +371,7 @@ def test_a_submit_with_much_unanswered_is_provisional_and_a_whole_one_is_not(hou
     nurse = house.staff["nurse"]
     fill(nurse, house.mine, "V1", "phq9")
     assert submit(nurse, house.mine).provisional
-    fill(nurse, house.mine, "V1")
+    answered(nurse, house.mine, "V1")
     assert not submit(nurse, house.mine).provisional
 
 
@@ -514,7 +513,7 @@ def test_the_acuity_of_the_episode_is_its_worst_standing_flag(house: House, pers
 def test_one_finding_with_two_names_is_acknowledged_once(house: House) -> None:
     """SF-10 (liver) is a name of IX-12 (kratom and the liver); the other flags of V5 wait for their own acknowledgement."""
     nurse = house.staff["nurse"]
-    fill(nurse, house.mine, "V5")
+    answered(nurse, house.mine, "V5")
     submit(nurse, house.mine)
     acknowledge(nurse, house.mine, "IX-12")
     done = {rule_id for rule_id, flag in standing(house.mine).items() if flag.status == Flag.Status.ACKNOWLEDGED}
@@ -524,7 +523,7 @@ def test_one_finding_with_two_names_is_acknowledged_once(house: House) -> None:
 
 def test_the_lesser_name_of_a_finding_does_not_acknowledge_the_graver_one(house: House) -> None:
     nurse = house.staff["nurse"]
-    fill(nurse, house.mine, "V5")
+    answered(nurse, house.mine, "V5")
     submit(nurse, house.mine)
     Flag.objects.filter(rule_id="SF-10").update(severity=Flag.Severity.CRITICAL)  # as a later version of the rules may say
     acknowledge(house.staff["case_manager"], house.mine, "IX-12")
@@ -625,7 +624,7 @@ def test_saving_what_is_there_already_writes_nothing(house: House) -> None:
 def test_a_new_screen_that_was_only_begun_takes_nothing_back(house: House) -> None:
     """Marcus is HIGH; somebody answers one question of a second screen and treatment cannot wait."""
     nurse = house.staff["nurse"]
-    fill(nurse, house.mine, "V4")
+    answered(nurse, house.mine, "V4")
     submit(nurse, house.mine)
     acknowledge(nurse, house.mine, "SF-01")
     save(nurse, house.mine, "asq", {"1": "false"})

@@ -23,7 +23,7 @@ from intake.flags import what_changed
 from intake.interactions import by_medicine
 from intake.models import Flag, FlagEvent, Instrument
 from tests.clinic.test_pages import client_of, page_of, words
-from tests.intake.test_actions import DAYS, acknowledge, fill, save, standing, submit
+from tests.intake.test_actions import DAYS, acknowledge, answered, fill, save, standing, submit
 from tests.intake.test_pages import section
 from tests.people import House, make_house, make_user, recorded
 
@@ -41,7 +41,7 @@ def today(days: int = 0) -> datetime.date:
 
 def high(house: House) -> Flag:
     """A flag of V5 that is not critical: naloxone today."""
-    fill(house.staff["nurse"], house.mine, "V5")
+    answered(house.staff["nurse"], house.mine, "V5")
     submit(house.staff["nurse"], house.mine)
     return standing(house.mine)["SF-06"]
 

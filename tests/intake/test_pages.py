@@ -19,7 +19,7 @@ from intake.models import Answer, Assessment, Flag, Instrument, Response
 from intake.packet import packet
 from plans.people import people
 from tests.clinic.test_pages import client_of, page_of, words
-from tests.intake.test_actions import DAYS, fill, save, standing, stored, submit
+from tests.intake.test_actions import DAYS, answered, fill, save, standing, stored, submit
 from tests.people import PASSWORD, House, make_house, make_user
 
 NEVER, MONTHLY = "LA6270-8", "LA18926-8"
@@ -520,7 +520,7 @@ def test_the_review_lists_what_is_unanswered_with_links_and_asks_once(house: Hou
 
 def test_a_whole_intake_is_submitted_without_being_asked(house: House) -> None:
     nurse = house.staff["nurse"]
-    fill(nurse, house.mine, "V5")
+    answered(nurse, house.mine, "V5")
     client, address = client_of(nurse), page_of("review", house.mine)
     for code, number in set(re.findall(r"intake/(\w+)/(\d)/#q-", client.get(address).content.decode())):
         Sheet(client, house.mine, code, int(number)).press("decline_section")
@@ -565,7 +565,7 @@ READS = {  # after the nurse submitted: everybody else by their row of the acces
 
 @pytest.mark.parametrize("role", READS)
 def test_answers_after_the_submit_are_for_those_whose_role_reads_them(house: House, role: str) -> None:
-    fill(house.staff["nurse"], house.mine, "V5")
+    answered(house.staff["nurse"], house.mine, "V5")
     submit(house.staff["nurse"], house.mine)
     page = words(client_of(house.staff[role]).get(page_of("assessment", house.mine)).content.decode())
     assert "Strengths and readiness" in page, "that it was filled is for everybody who may see the page"
@@ -595,7 +595,7 @@ def test_a_clerk_who_only_submits_does_not_read_what_a_nurse_answered(house: Hou
 
 def test_answers_are_read_with_dates_and_units_and_rows_have_numbers(house: House) -> None:
     nurse = house.staff["nurse"]
-    fill(nurse, house.mine, "V5")
+    answered(nurse, house.mine, "V5")
     save(nurse, house.mine, "kuh", {"last_use_datetime": "2026-11-23T14:30", "days_30": "30"})
     submit(nurse, house.mine)
     page = words(client_of(nurse).get(page_of("assessment", house.mine)).content.decode())
@@ -729,7 +729,7 @@ def test_acknowledging_leads_back_to_where_one_was_and_never_elsewhere(house: Ho
 
 def test_the_front_desk_reads_that_there_are_flags_and_what_a_critical_one_asks_for(house: House) -> None:
     nurse, clerk = house.staff["nurse"], client_of(house.staff["intake"])
-    fill(nurse, house.mine, "V4")
+    answered(nurse, house.mine, "V4")
     submit(nurse, house.mine)
     flags = standing(house.mine)
     high = next(flag for flag in flags.values() if flag.severity == Flag.Severity.HIGH)
@@ -773,7 +773,7 @@ def test_a_flag_of_another_patient_is_not_found(house: House) -> None:
 def test_no_title_and_no_address_of_the_intake_says_who(house: House) -> None:
     nurse = house.staff["nurse"]
     client = client_of(nurse)
-    fill(nurse, house.mine, "V4")
+    answered(nurse, house.mine, "V4")
     pages = [page_of("intake", house.mine), page_of("review", house.mine), section(house.mine, "asq"), section(house.mine, "kuh", 2)]
     submit(nurse, house.mine)
     pages += [page_of("assessment", house.mine), page_of("chart", house.mine)]

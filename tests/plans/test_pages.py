@@ -19,7 +19,7 @@ from plans.models import Component, Goal, Intervention, Plan, Problem, Signature
 from plans.thread import Gap
 from tests.clinic.test_access import logged_in
 from tests.clinic.test_pages import client_of, page_of, words
-from tests.intake.test_actions import fill, save, submit
+from tests.intake.test_actions import answered, fill, save, submit
 from tests.people import PASSWORD, House, make_house
 from tests.plans.test_actions import GOAL, WORDS, add, begin, component, decide, details, draft, outline, sign, submitted, whole
 from tests.plans.test_actions import gaps as open_gaps
@@ -457,7 +457,7 @@ def test_a_printed_plan_stays_the_same_when_the_program_is_set_otherwise(house: 
 
 
 def test_what_was_said_about_home_is_on_the_clinics_copy_alone(house: House) -> None:
-    fill(house.staff["nurse"], house.mine, "V5")
+    answered(house.staff["nurse"], house.mine, "V5")
     save(house.staff["nurse"], house.mine, "social", {"unsafe": "true"})
     plan = whole(house, plan=begin(house.staff["prescriber"], house, submit(house.staff["nurse"], house.mine)))
     by = house.staff["prescriber"]
