@@ -13,8 +13,8 @@ from clinic.permissions import requires
 from clinic.views.reach import about, open_episode
 from intake import actions
 from intake.content_files import read
+from intake.forms import CorrectionForm, Refusable, ResultForm, WrongEntryForm
 from intake.models import Result
-from intake.result_forms import CorrectionForm, Refusable, ResultForm, WrongEntryForm
 from intake.results import FILE, groups, kinds
 from intake.views.flags import safety
 

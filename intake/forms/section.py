@@ -1,25 +1,19 @@
-"""One section of a questionnaire as a form: each question a field that knows its template and parses its own answer."""
+"""One section of a questionnaire as a form: parsing, layout and what is shown beside a question."""
 
-import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Column, Layout, LayoutObject, Row
+from crispy_forms.layout import Layout, LayoutObject
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.template.loader import render_to_string
-from django.utils import timezone
-from django.utils.html import format_html
 
-from clinic.forms import Careful, DateInput
+from clinic.forms import Careful
 from intake.answers import Answer, AnswerProblem, Key, State, in_lines, parse_answer, posted_value
 from intake.branching import Evaluation
-from intake.flag_reasons import LONGEST_SNOOZE, SHORTEST, check_reason, choices
-from intake.level_of_care import LevelChoice, is_lower, levels, override_reasons, ratings, shortest_explanation
-from intake.models import Flag
 from intake.questionnaire import Item
 from intake.responses import rows_of
 
@@ -261,7 +255,6 @@ def _kind(item: Item) -> str:
         return "multi" if item.repeats else "list" if item.control in ("drop-down", "autocomplete") else "choice"
     return "entry"
 
-
 INPUT_TYPES = {
     "text": "textarea", "date": "date", "dateTime": "datetime-local", "time": "time", "integer": "number", "decimal": "number",
 }  # fmt: skip
@@ -283,182 +276,3 @@ def _options(item: Item) -> list[dict[str, Any]]:
         }
         for option in item.options
     ]
-
-
-class LevelForm(Careful, forms.Form):
-    """A clinician's own rating of the five needs and the level decided on, beside what one assessment computed (its `result`).
-
-    `seen` is the mark of what the page showed (actions.level_mark).
-    """
-
-    level = forms.ChoiceField(label="Level of care", choices=[("", "Choose"), *((id, f"{id} {name}") for id, name in levels().items())])
-    reason_code = forms.ChoiceField(label="Why another level", required=False, choices=[("", "Choose"), *override_reasons().items()])
-    explanation = forms.CharField(
-        label="In your own words", required=False, min_length=shortest_explanation(), max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=f"Where the level is not the suggested one, at least {shortest_explanation()} characters.",
-        error_messages={"min_length": "Please say more: at least %(limit_value)d characters; so far there are %(show_value)d."},
-    )  # fmt: skip
-    seen = forms.CharField(max_length=80, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, result: Mapping[str, Any], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.suggested = result["level"]["level"]
-        self.computed = {need["id"]: need["rating"] for need in result["needs"]}
-        for need in result["needs"]:
-            self.fields[need["id"]] = _rating(need)
-            self.fields[_reason(need["id"])] = forms.CharField(label=f"Why {need['id']} is another", required=False, max_length=500)
-        self.helper = FormHelper()
-        self.helper.form_tag = False
-        rows = [Row(Column(id, css_class="col-md-5"), Column(_reason(id), css_class="col-md-7")) for id in self.computed]
-        self.helper.layout = Layout("seen", *rows, "level", "reason_code", "explanation")
-        self.order_fields([pointer.name for pointer in self.helper.layout.get_field_names()])
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        for id, computed in self.computed.items():
-            if id in values and _reason(id) in values:
-                self._look_at_need(_reason(id), changed=values[id] != computed, reason=values[_reason(id)])
-        if "level" in values:
-            self._look_at_level(values["level"], values.get("reason_code", ""), values.get("explanation"))
-        return values
-
-    def _look_at_need(self, field: str, *, changed: bool, reason: str) -> None:
-        if changed and not reason:
-            self.add_error(field, "Please say why you rate this otherwise than it was computed.")
-        if reason and not changed:
-            self.add_error(field, "The rating is the computed one, which needs no reason: change the rating, or leave this empty.")
-
-    def _look_at_level(self, level: str, code: str, explanation: str | None) -> None:
-        """What another level needs; an explanation that is None has been found too short already."""
-        if level == self.suggested:
-            if code:
-                self.add_error("reason_code", "The suggested level needs no reason: choose another level, or leave this open.")
-            return
-        if not code:
-            self.add_error("reason_code", "Please say why it is not the suggested level.")
-        if explanation == "":
-            self.add_error("explanation", f"Please say why in at least {shortest_explanation()} characters.")
-        way, other = ("lower", "higher") if is_lower(level, self.suggested) else ("higher", "lower")
-        if code == f"clinical_judgement_{other}":
-            self.add_error("reason_code", f"The level is {way} than the suggested one; this reason says otherwise.")
-
-    def choice(self) -> LevelChoice:
-        values = self.cleaned_data
-        return LevelChoice(
-            {id: values[id] for id in self.computed}, {id: values[_reason(id)] for id in self.computed}, values["level"],
-            values["reason_code"], values["explanation"],
-        )  # fmt: skip
-
-    def carry_on_from(self, mark: str) -> None:
-        """What was typed stays; sending it again is then beside what stands now, which the page shows."""
-        typed = self.data.copy()  # type: ignore[attr-defined]
-        typed["seen"] = mark
-        self.data = typed
-
-
-def _reason(need_id: str) -> str:
-    return f"{need_id}_reason"
-
-
-def _rating(need: Mapping[str, Any]) -> forms.TypedChoiceField:
-    return forms.TypedChoiceField(
-        label=f"{need['id']} {need['name']}", choices=[(rating, f"{rating} {word}") for rating, word in ratings().items()], coerce=int,
-        initial=need["rating"], help_text=format_html("Computed: {} {}. {}.", need["rating"], ratings()[need["rating"]], need["text"]),
-    )  # fmt: skip
-
-
-class EvaluationForm(Careful, forms.Form):
-    """What the emergency evaluation after a high suicide risk found."""
-
-    evaluation = forms.CharField(
-        label="Who evaluated, when, and what came of it", min_length=10, max_length=2000, widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="For example: seen by the on-call psychiatrist at 14:20, admitted. Or: safe to go home with her sister, plan copied.",
-    )  # fmt: skip
-
-
-class AcknowledgeForm(Careful, forms.Form):
-    """What was done about a flag, and about others that rest on the same medicine."""
-
-    action_taken = forms.CharField(
-        label="What was done", min_length=3, max_length=1000, widget=forms.Textarea(attrs={"rows": 3, "autofocus": True}),
-        help_text="What you did, who has taken over, and when it is looked at again.",
-    )  # fmt: skip
-    together = forms.MultipleChoiceField(
-        label="Acknowledge with the same words", required=False, widget=forms.CheckboxSelectMultiple,
-        help_text="They rest on the same medicine.",
-    )  # fmt: skip
-
-    def __init__(self, *args: Any, others: Sequence[Flag] = (), **kwargs: Any) -> None:
-        """`others`: the flags that may be acknowledged together with this one."""
-        super().__init__(*args, **kwargs)
-        self.others = {str(flag.public_id): flag for flag in others}
-        choices = [(key, f"{flag.get_severity_display()}: {flag.name}") for key, flag in self.others.items()]
-        self.fields["together"].choices = choices  # type: ignore[attr-defined]
-        if not others:
-            del self.fields["together"]
-
-    @property
-    def chosen(self) -> list[Flag]:
-        return [self.others[key] for key in self.cleaned_data.get("together", ())]
-
-
-class ReasonForm(Careful, forms.Form):
-    """Why a flag is overridden or put off: a coded reason, and words that one of them asks for."""
-
-    kind = ""
-
-    reason_code = forms.ChoiceField(label="Reason", widget=forms.RadioSelect)
-    reason = forms.CharField(
-        label="In words", required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="What is done instead, or what is awaited. Needed for another reason.",
-    )  # fmt: skip
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason_code"].choices = choices(self.kind)  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        if "reason_code" in given and "reason" in given:
-            try:
-                check_reason(self.kind, given["reason_code"], given["reason"])
-            except ValueError as problem:
-                self.add_error("reason", str(problem))
-        return given
-
-
-class OverrideForm(ReasonForm):
-    kind = "override"
-
-
-class SnoozeForm(ReasonForm):
-    """The day is one of the next seven."""
-
-    kind = "snooze"
-
-    until = forms.DateField(label="Until", widget=DateInput())
-    field_order = ("until", "reason_code", "reason")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        today = timezone.localdate()
-        self.first, self.last = today + datetime.timedelta(1), today + datetime.timedelta(LONGEST_SNOOZE)
-        self.fields["until"].initial = self.first
-        self.fields["until"].help_text = f"{self.last:%-d %b %Y} at the latest."
-        self.fields["until"].widget.attrs |= {"min": self.first.isoformat(), "max": self.last.isoformat()}
-
-    def clean_until(self) -> datetime.date:
-        until: datetime.date = self.cleaned_data["until"]
-        if not self.first <= until <= self.last:
-            raise ValidationError(f"A flag is put off until {self.last:%-d %b %Y} at the latest, and until tomorrow at the earliest.")
-        return until
-
-
-class EnterInErrorForm(Careful, forms.Form):
-    """Why a flag should never have been raised."""
-
-    reason = forms.CharField(
-        label="Why it should never have been raised", min_length=SHORTEST, max_length=1000, widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="For example: the form of another person was typed into this chart.",
-    )  # fmt: skip
