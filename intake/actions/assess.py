@@ -118,10 +118,10 @@ def _assess(
 
     raised: rules that drafts raise, which the assessment did not look at, with their severity; unless it finds worse, they stand.
     """
-    settings = effective_settings(episode.program)
+    settings, here = effective_settings(episode.program), timezone.localtime(at)  # a day is the clinic's day
     forms = {code: filled for code, (_, filled) in found.items()}
-    results = told(episode, forms, at)
-    evaluated = evaluate_episode(person(episode), forms, settings, at, results.facts, results.origins)
+    results = told(episode, forms, here)
+    evaluated = evaluate_episode(person(episode), forms, settings, here, results.facts, results.origins)
     documents = {code: response.document or document(response, filled) for code, (response, filled) in found.items()}
     try:
         assessment = Assessment.objects.create(

@@ -30,7 +30,7 @@ def draft_flag_writes(by: User, reading: Reading) -> tuple[list[Write], tuple[in
 
 def flags_of_drafts(reading: Reading) -> tuple[tuple[Fired, ...], frozenset[str], str]:
     """As draft_flags, of everything answered and measured so far."""
-    episode, now = reading.episode, timezone.now()
+    episode, now = reading.episode, timezone.localtime()
     forms = {code: filled for code, (_, filled) in known(reading, filled_drafts(reading)).items()}
     results = told(episode, forms, now)
     return draft_flags(person(episode), forms, effective_settings(episode.program), now, results.facts, results.origins)

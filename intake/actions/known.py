@@ -92,7 +92,7 @@ def _given(reading: Reading, response: Response) -> dict[Key, Answer]:
 def _filled(draft: Response, rows: Mapping[Key, Answer]) -> Filled:
     form = draft.instrument.questionnaire
     answers = {key: typed.from_json(form.by_id[key[0]], State(row.state), row.value) for key, row in rows.items()}
-    return Filled(form, answers, max((row.at for row in rows.values()), default=draft.started_at))
+    return Filled(form, answers, timezone.localtime(max((row.at for row in rows.values()), default=draft.started_at)))
 
 
 def known(reading: Reading, drafts: Drafts = ()) -> Known:
@@ -118,7 +118,7 @@ def _measured(row: Result) -> Measured:
 
 
 def _with_times(reading: Reading, response: Response, filled: Filled) -> tuple[Response, Filled]:
-    return response, replace(filled, times={key: row.at for key, row in _given(reading, response).items()})
+    return response, replace(filled, times={key: timezone.localtime(row.at) for key, row in _given(reading, response).items()})
 
 
 def _with_history(reading: Reading, response: Response, filled: Filled) -> tuple[Response, Filled]:
@@ -132,7 +132,7 @@ def _with_history(reading: Reading, response: Response, filled: Filled) -> tuple
 def _submitted(response: Response) -> Filled:
     document = response.document
     answers = from_response(response.instrument.questionnaire, document)
-    return Filled(response.instrument.questionnaire, answers, datetime.datetime.fromisoformat(document["authored"]))
+    return Filled(response.instrument.questionnaire, answers, timezone.localtime(datetime.datetime.fromisoformat(document["authored"])))
 
 
 def document(response: Response, filled: Filled) -> dict:

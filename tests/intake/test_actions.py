@@ -1,5 +1,6 @@
 """Writing an intake: two people on one draft, submits that happen once, flags that stand until somebody acts, a record of it all."""
 
+import datetime
 import itertools
 import threading
 import uuid
@@ -339,6 +340,17 @@ def test_a_submit_freezes_everything_and_moves_the_episode_on(house: House) -> N
         "dwc": "8", "peg": "7.3, severe", "pcptsd5": "0, negative",
         "bam": "use 1 (stands out), risk 12 (stands out), protective 13, satisfaction 2",
     }  # fmt: skip
+
+
+def test_a_day_is_the_clinics_day(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At half past eight in the evening in New York it is tomorrow in Greenwich; the last drink was seven days ago all the same."""
+    evening = datetime.datetime(2026, 11, 25, 1, 30, tzinfo=datetime.UTC)
+    monkeypatch.setattr(timezone, "now", lambda: evening)
+    nurse = house.staff["nurse"]
+    save(nurse, house.mine, "auditc", {"1": "LA18929-2", "2": "LA18932-6", "3": "LA6270-8", "last_drink_date": "2026-11-17"})
+    facts = submit(nurse, house.mine)
+    assert facts.facts["last_drink_days"] == 7
+    assert facts.origins["auditc_positive"].startswith("AUDIT-C, 24 Nov 2026")
 
 
 def test_an_answer_whose_question_no_longer_applies_is_kept_in_the_draft_and_counts_for_nothing(house: House) -> None:
